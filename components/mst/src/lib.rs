@@ -1,0 +1,1 @@
+//! The bucket component: Merkle Search Trees behind billet:bucket.

@@ -1,0 +1,1 @@
+//! What a bucket is: operations, preconditions, listings and multipart sessions over a tree.

@@ -1,0 +1,1 @@
+//! The values of a bucket's tree: manifests, bucket state, part lists.

@@ -1,0 +1,1 @@
+//! UnixFS files of profile unixfs-v1-2025.

@@ -1,0 +1,1 @@
+//! The native host: listener, instance pools, and the store behind the components.

@@ -1,0 +1,1 @@
+//! Segments, heads and rows on a disk: the journal's effects.

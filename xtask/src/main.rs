@@ -1,0 +1,2 @@
+//! Project tasks: build, test, tidy.
+fn main() {}
