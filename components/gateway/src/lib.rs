@@ -1,1 +1,2 @@
-//! The S3 gateway component.
+//! t
+wit_bindgen::generate!({ path: ["../../wit/store", "../../wit/bucket", "../../wit"], world: "billet:worlds/gateway", generate_all });

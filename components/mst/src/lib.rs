@@ -1,1 +1,2 @@
-//! The bucket component: Merkle Search Trees behind billet:bucket.
+//! t
+wit_bindgen::generate!({ path: ["../../wit/store", "../../wit/bucket", "../../wit"], world: "billet:worlds/mst", generate_all });
