@@ -1,0 +1,4 @@
+//! XML both ways: strict readers of request bodies and writers of response documents. It must never
+//! resolve an entity, follow a DOCTYPE or hold more than its stated limits.
+
+pub(crate) mod write;
