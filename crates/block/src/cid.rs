@@ -116,7 +116,8 @@ impl Cid {
             return Ok(Self::new(codec, digest));
         }
         match cid::Cid::try_from(bytes) {
-            Ok(_) => Err(CidError::Unsupported),
+            Ok(cid) if cid.encoded_len() == bytes.len() => Err(CidError::Unsupported),
+            Ok(_) => Err(CidError::Malformed("bytes behind its end".to_owned())),
             Err(error) => Err(CidError::Malformed(error.to_string())),
         }
     }
@@ -139,6 +140,10 @@ impl FromStr for Cid {
     type Err = CidError;
 
     fn from_str(text: &str) -> Result<Self, CidError> {
+        // The parser would pass over everything before this.
+        if text.contains("/ipfs/") {
+            return Err(CidError::Malformed("a path, not a CID".to_owned()));
+        }
         let cid: cid::Cid = text
             .parse()
             .map_err(|error: cid::Error| CidError::Malformed(error.to_string()))?;
