@@ -1,8 +1,10 @@
-//! The checks that keep the tree in shape, as functions over its text.
+//! What project tasks are made of: checks of the tree, a daemon to try, the conformance suite.
 //!
-//! Must never change a file.
+//! Must never change a file of the tree.
 
 pub mod arrows;
+pub mod conformance;
+pub mod daemon;
 pub mod text;
 
 use std::path::{Path, PathBuf};

@@ -8,7 +8,9 @@ const USAGE: &str = "\
 cargo xtask TASK
   test    build the components and the host, check the tree, run all tests
   lint    rustfmt and clippy over host and guests, warnings are errors
-  tidy    only the checks of the tree";
+  tidy    only the checks of the tree
+  conformance [GROUP or CASE]
+          the suite of versitygw against target/release/billet (needs Go)";
 
 fn main() -> ExitCode {
     let task = std::env::args().nth(1);
@@ -16,6 +18,7 @@ fn main() -> ExitCode {
         Some("test") => test(),
         Some("lint") => lint(),
         Some("tidy") => tidy(),
+        Some("conformance") => xtask::conformance::run(std::env::args().nth(2).as_deref()),
         _ => Err(USAGE.to_owned()),
     };
     match done {
