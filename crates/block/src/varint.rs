@@ -31,10 +31,14 @@ pub const fn varint_bytes(value: u64) -> usize {
 pub fn read_varint(bytes: &[u8]) -> Result<Option<(u64, usize)>, VarintError> {
     match unsigned_varint::decode::u64(bytes) {
         Ok((value, rest)) => {
-            let length = bytes.len() - rest.len();
             // Ten bytes hold 70 bits, and the decoder drops the topmost without a word.
-            let exact = length == varint_bytes(value);
-            exact.then_some(Some((value, length))).ok_or(VarintError)
+            let mut buffer = unsigned_varint::encode::u64_buffer();
+            let exact = unsigned_varint::encode::u64(value, &mut buffer);
+            if bytes.starts_with(exact) && exact.len() + rest.len() == bytes.len() {
+                Ok(Some((value, exact.len())))
+            } else {
+                Err(VarintError)
+            }
         }
         Err(unsigned_varint::decode::Error::Insufficient) => Ok(None),
         Err(_) => Err(VarintError),
