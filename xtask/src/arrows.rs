@@ -42,6 +42,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("billet-host", &["billet-block", "billet-storage"]),
     ("billet-vectors", &[]),
+    ("billet-client", &[]),
     ("xtask", &[]),
 ];
 
