@@ -43,7 +43,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("billet-host", &["billet-block", "billet-storage"]),
     ("billet-vectors", &[]),
     ("billet-client", &[]),
-    ("xtask", &[]),
+    ("xtask", &["billet-client"]),
 ];
 
 /// What no package of `crates/` may use, however deep.

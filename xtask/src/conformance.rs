@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::daemon::{ACCESS_KEY, Daemon, SECRET_KEY};
+use billet_client::daemon::{ACCESS_KEY, Daemon, SECRET_KEY};
 
 const TABLE: &str = "testing/conformance/versitygw-1.8.0.tsv";
 const MODULE: &str = "github.com/versity/versitygw/cmd/versitygw@v1.8.0";
@@ -34,9 +34,9 @@ pub fn run(only: Option<&str>) -> Result<(), String> {
     for (index, case) in cases.iter().enumerate() {
         let running = match daemon.take() {
             Some(running) => running,
-            None => Daemon::start(&folder(index))?,
+            None => start(index)?,
         };
-        let (pass, output) = run_case(&suite, &running.endpoint, &case.name)?;
+        let (pass, output) = run_case(&suite, &format!("http://{}", running.address), &case.name)?;
         if pass {
             passed += 1;
             daemon = Some(running);
@@ -63,8 +63,16 @@ pub fn run(only: Option<&str>) -> Result<(), String> {
     }
 }
 
-fn folder(index: usize) -> PathBuf {
-    std::env::temp_dir().join(format!("billet-conformance-{}-{index}", std::process::id()))
+/// A daemon on a new folder below `target`; a failed case leaves buckets behind, so the case
+/// after it gets a store of its own.
+fn start(index: usize) -> Result<Daemon, String> {
+    let folder = crate::root().join(format!("target/conformance/store-{index}"));
+    let fresh = || {
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder)?;
+        Daemon::start(&crate::root().join("target/release/billet"), &folder, &[])
+    };
+    fresh().map_err(|error| format!("{}: {error}", folder.display()))
 }
 
 fn table() -> Result<Vec<Case>, String> {

@@ -4,7 +4,6 @@
 
 pub mod arrows;
 pub mod conformance;
-pub mod daemon;
 pub mod text;
 
 use std::path::{Path, PathBuf};

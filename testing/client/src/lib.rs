@@ -4,6 +4,7 @@
 //! it can stand as an oracle. Must never hide what the server did: no retry, no redirect, no
 //! clean-up of keys.
 
+pub mod daemon;
 mod sign;
 mod wire;
 
