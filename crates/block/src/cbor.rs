@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::limits::BLOCK_BYTES_MAX;
+use crate::shape::check_shape;
 
 /// Why a value could not be read or written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,7 +33,8 @@ pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CborError> {
 }
 
 /// Reads a value, refusing everything that is not its one encoding: another map order, longer
-/// integers, unknown fields, trailing bytes.
+/// integers, unknown fields, trailing bytes; and lists and maps in each other past
+/// [`crate::DEPTH_MAX`], which [`encode`] does not look at.
 ///
 /// # Errors
 /// As the variants of [`CborError`] say.
@@ -40,6 +42,7 @@ pub fn decode<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T, CborEr
     if bytes.len() > BLOCK_BYTES_MAX {
         return Err(CborError::TooLong(bytes.len()));
     }
+    check_shape(bytes)?;
     let value: T = serde_ipld_dagcbor::from_slice(bytes)
         .map_err(|error| CborError::Malformed(error.to_string()))?;
     if encode(&value)? != bytes {

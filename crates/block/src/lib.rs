@@ -7,9 +7,10 @@
 mod cbor;
 mod cid;
 mod limits;
+mod shape;
 mod varint;
 
 pub use cbor::{CborError, decode, encode};
 pub use cid::{Block, CID_BYTES, Cid, CidError, Codec, Digest, sha256};
-pub use limits::{BLOCK_BYTES_MAX, LEAF_BYTES_MAX};
+pub use limits::{BLOCK_BYTES_MAX, DEPTH_MAX, LEAF_BYTES_MAX};
 pub use varint::{VARINT_BYTES_MAX, VarintError, read_varint, varint_bytes, write_varint};
