@@ -8,7 +8,7 @@ pub mod daemon;
 mod sign;
 mod wire;
 
-use std::io;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 
 pub use sign::Keys;
@@ -58,12 +58,28 @@ impl Client {
     /// # Errors
     /// What the connection said. It is not used again.
     pub fn send(&mut self, request: Request<'_>) -> io::Result<Response> {
+        self.exchange(&request, None)
+    }
+
+    /// Sends a signed request and writes the body of a success to `sink` as it comes.
+    ///
+    /// # Errors
+    /// As [`Client::send`]; a body shorter than its length is `UnexpectedEof`.
+    pub fn send_to(&mut self, request: Request<'_>, sink: &mut dyn Write) -> io::Result<Response> {
+        self.exchange(&request, Some(sink))
+    }
+
+    fn exchange(
+        &mut self,
+        request: &Request<'_>,
+        sink: Option<&mut dyn Write>,
+    ) -> io::Result<Response> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => wire::Connection::open(self.address)?,
         };
-        let head = self.keys.sign(&request, &self.address.to_string());
-        let response = connection.exchange(request.method, &head, &request.body)?;
+        let head = self.keys.sign(request, &self.address.to_string());
+        let response = connection.exchange(request.method, &head, &request.body, sink)?;
         if !response.closes() {
             self.connection = Some(connection);
         }

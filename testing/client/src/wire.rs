@@ -113,6 +113,7 @@ impl Connection {
         method: &str,
         head: &str,
         body: &Body<'_>,
+        sink: Option<&mut dyn Write>,
     ) -> io::Result<Response> {
         match body {
             Body::Bytes(bytes) if bytes.len() < 1 << 16 => {
@@ -122,14 +123,14 @@ impl Connection {
                 self.stream.write_all(head.as_bytes())?;
                 // A server may answer and close before it has read all: its answer counts.
                 if let Err(error) = body.write(&mut self.stream) {
-                    return self.read(method).map_err(|_| error);
+                    return self.read(method, sink).map_err(|_| error);
                 }
             }
         }
-        self.read(method)
+        self.read(method, sink)
     }
 
-    fn read(&mut self, method: &str) -> io::Result<Response> {
+    fn read(&mut self, method: &str, sink: Option<&mut dyn Write>) -> io::Result<Response> {
         loop {
             let (status, headers) = self.read_head()?;
             if status == 100 {
@@ -147,8 +148,17 @@ impl Connection {
             if method == "HEAD" || status == 204 || status == 304 {
                 return Ok(response);
             }
+            if let (200..300, Some(length), Some(sink)) = (status, length, sink) {
+                let copied = io::copy(&mut (&mut self.reader).take(length), sink)?;
+                let whole = copied == length;
+                return if whole {
+                    Ok(response)
+                } else {
+                    Err(io::ErrorKind::UnexpectedEof.into())
+                };
+            }
             response.body = match (length, chunked) {
-                (Some(length), _) => self.read_exactly(length)?,
+                (Some(length), _) => self.read_exactly(length as usize)?,
                 (None, true) => self.read_chunks()?,
                 (None, false) => {
                     let mut body = Vec::new();
