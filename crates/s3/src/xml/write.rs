@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 pub(crate) const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 
 /// The declaration that opens every document.
-pub(crate) const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
+pub const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 
 /// Appends elements to a string; names are ours and never escaped, text always is.
 #[derive(Debug)]
@@ -54,6 +54,11 @@ impl Writer {
     /// Text as given, for what is already markup.
     pub(crate) fn raw(&mut self, markup: &str) {
         self.out.push_str(markup);
+    }
+
+    /// Text of the open element.
+    pub(crate) fn plain(&mut self, text: &str) {
+        escape_into(&mut self.out, text);
     }
 
     /// An element with text; an empty text gives an empty element.
