@@ -21,9 +21,10 @@ use crate::plan::{Change, Fragment, Gap, Plan, PlanNode, Planner, Span};
 const ENTRY_BYTES_MAX: usize = 110;
 
 /// What a batch did to a tree.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Applied {
-    root: Option<Cid>,
+    /// The root of the new tree; the old one when nothing changed.
+    pub root: Cid,
     /// The nodes of the new tree that the old one does not have, children first, each once.
     pub blocks: Vec<Block>,
     /// The nodes of the old tree that the new one does not have, each once.
@@ -32,11 +33,6 @@ pub struct Applied {
 }
 
 impl Applied {
-    /// The root of the new tree; the old one when nothing changed.
-    pub fn root(&self) -> Cid {
-        self.root.unwrap_or_else(empty_root)
-    }
-
     /// The blocks, decoded.
     pub fn nodes(&self) -> &[(Cid, Arc<Node>)] {
         &self.nodes
@@ -175,7 +171,7 @@ impl Encoder {
             removed.copied().collect()
         };
         Ok(Applied {
-            root: Some(root),
+            root,
             blocks: self.blocks,
             removed,
             nodes: self.nodes,

@@ -10,8 +10,10 @@
 mod apply;
 mod build;
 mod cache;
+mod closure;
 mod codec;
 mod cursor;
+mod diff;
 mod error;
 mod get;
 mod level;
@@ -19,11 +21,14 @@ mod limits;
 mod node;
 mod path;
 mod plan;
+mod proof;
 
 pub use apply::{Applied, apply, empty_block, empty_root};
 pub use build::{Builder, build};
 pub use cache::{NodeCache, Nodes, Session};
+pub use closure::{Closure, Reached, ReachedKind};
 pub use cursor::{Cursor, Position};
+pub use diff::{Diff, Difference, Edit, Edits, diff};
 pub use error::{Missing, ProofError, TreeError};
 pub use get::{get, get_many, is_empty};
 pub use level::{KeyError, check_key, common_prefix_bytes, key_level};
@@ -32,3 +37,4 @@ pub use limits::{
     NODE_PUT_BYTES_MAX,
 };
 pub use node::{Entry, Node, NodeError};
+pub use proof::{prove, verify_proof};

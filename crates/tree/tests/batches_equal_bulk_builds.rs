@@ -62,7 +62,7 @@ fn run(seed: u64, universe_size: usize, most: usize, batches: usize) {
         follow(&mut model, &batch);
         let mut fresh = Store::default();
         let expected = fresh.build(&model);
-        assert_eq!(applied.root(), expected);
+        assert_eq!(applied.root, expected);
         let mut before = Store::default();
         collect(&store, &root, &mut before);
         let old: BTreeSet<_> = before.blocks.keys().collect();

@@ -30,7 +30,7 @@ fn change(store: &mut Store, root: Cid, batch: &[(&str, Option<Cid>)]) -> Cid {
     for block in &applied.blocks {
         store.put(block.clone());
     }
-    applied.root()
+    applied.root
 }
 
 /// The root of a model, made in bulk, in one batch and key by key in some order.

@@ -36,7 +36,7 @@ impl Store {
 
     pub fn take(&mut self, applied: &Applied) {
         for block in &applied.blocks {
-            assert!(!self.blocks.contains_key(&block.cid) || block.cid == applied.root());
+            assert!(!self.blocks.contains_key(&block.cid) || block.cid == applied.root);
             self.put(block.clone());
         }
     }
