@@ -1,6 +1,12 @@
 //! AWS's published examples of header and query signatures verify with AWS's published secret. It
 //! must never sign anything by itself: every signature here is quoted.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
 
 mod signing;
 
@@ -24,11 +30,17 @@ fn authorization(signed_headers: &str, signature: &str) -> String {
 }
 
 fn assert_header(head: RequestHead, signed_headers: &str, signature: &str) {
-    let good = head.clone().with_header("Authorization", authorization(signed_headers, signature));
+    let good = head
+        .clone()
+        .with_header("Authorization", authorization(signed_headers, signature));
     let presented = parse(&good).unwrap();
     assert!(matches!(presented, Presented::Header(_)));
     assert!(authentic(&presented));
-    let bad = signature.replacen(|_: char| true, if signature.starts_with('0') { "1" } else { "0" }, 1);
+    let bad = signature.replacen(
+        |_: char| true,
+        if signature.starts_with('0') { "1" } else { "0" },
+        1,
+    );
     let bad = head.with_header("Authorization", authorization(signed_headers, &bad));
     assert!(!authentic(&parse(&bad).unwrap()));
 }
@@ -39,7 +51,11 @@ fn get_object() {
         "GET",
         "/test.txt",
         None,
-        &[("Range", "bytes=0-9"), ("x-amz-content-sha256", EMPTY_SHA256), ("x-amz-date", STAMP)],
+        &[
+            ("Range", "bytes=0-9"),
+            ("x-amz-content-sha256", EMPTY_SHA256),
+            ("x-amz-date", STAMP),
+        ],
     );
     assert_header(
         head,
@@ -77,7 +93,10 @@ fn get_bucket_lifecycle() {
         "GET",
         "/",
         Some("lifecycle"),
-        &[("x-amz-date", STAMP), ("x-amz-content-sha256", EMPTY_SHA256)],
+        &[
+            ("x-amz-date", STAMP),
+            ("x-amz-content-sha256", EMPTY_SHA256),
+        ],
     );
     assert_header(
         head,
@@ -92,7 +111,10 @@ fn list_objects() {
         "GET",
         "/",
         Some("prefix=J&max-keys=2"),
-        &[("x-amz-date", STAMP), ("x-amz-content-sha256", EMPTY_SHA256)],
+        &[
+            ("x-amz-date", STAMP),
+            ("x-amz-content-sha256", EMPTY_SHA256),
+        ],
     );
     assert_header(
         head,
@@ -115,8 +137,15 @@ fn presigned_get() {
         "f604d404" => query.replace(part, "f604d405"),
         _ => query.replace("&X-Amz-Expires", "&x-id=GetObject&X-Amz-Expires"),
     }) {
-        assert!(!authentic(&parse(&request("GET", "/test.txt", Some(&bad), &[])).unwrap()), "{bad}");
+        assert!(
+            !authentic(&parse(&request("GET", "/test.txt", Some(&bad), &[])).unwrap()),
+            "{bad}"
+        );
     }
-    assert!(!authentic(&parse(&request("PUT", "/test.txt", Some(query), &[])).unwrap()));
-    assert!(!authentic(&parse(&request("GET", "/test.TXT", Some(query), &[])).unwrap()));
+    assert!(!authentic(
+        &parse(&request("PUT", "/test.txt", Some(query), &[])).unwrap()
+    ));
+    assert!(!authentic(
+        &parse(&request("GET", "/test.TXT", Some(query), &[])).unwrap()
+    ));
 }

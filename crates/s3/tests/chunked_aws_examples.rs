@@ -1,6 +1,12 @@
 //! AWS's published chunked uploads, with and without a trailer, verify chunk by chunk. It must
 //! never sign anything by itself: every signature here is quoted.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
 
 mod signing;
 
@@ -60,7 +66,11 @@ fn signed_chunks() {
     assert_eq!(body.len(), 66824);
     assert_eq!(
         decode_of(&plain_upload(), &body),
-        Ok(Decoded { data: vec![b'a'; 66560], checksum: None, verdicts: vec![true; 3] })
+        Ok(Decoded {
+            data: vec![b'a'; 66560],
+            checksum: None,
+            verdicts: vec![true; 3]
+        })
     );
 }
 
@@ -68,7 +78,14 @@ fn signed_chunks() {
 fn a_wrong_digit_in_any_chunk_signature_is_noticed() {
     for wrong in 0..3 {
         let mut signatures = SIGNATURES.map(str::to_owned);
-        signatures[wrong].replace_range(63.., if signatures[wrong].ends_with('0') { "1" } else { "0" });
+        signatures[wrong].replace_range(
+            63..,
+            if signatures[wrong].ends_with('0') {
+                "1"
+            } else {
+                "0"
+            },
+        );
         let body = body([&signatures[0], &signatures[1], &signatures[2]], "");
         let error = decode_of(&plain_upload(), &body).unwrap_err();
         assert_eq!(error.code.name(), "SignatureDoesNotMatch");

@@ -11,8 +11,8 @@ use crate::query::Query;
 /// the signature covers the query.
 ///
 /// # Errors
-/// `InvalidRequest` when a parameter is repeated, has control characters, or the header is there, too; `InvalidURI` when
-/// the query cannot be decoded.
+/// `InvalidRequest` when a parameter is repeated or has control characters, or when the header is
+/// there, too; `InvalidURI` when the query cannot be decoded.
 pub fn with_hoisted(head: &RequestHead) -> Result<RequestHead> {
     let query = Query::parse(head.raw_query.as_deref())?;
     let mut found = head.clone();

@@ -64,7 +64,7 @@ pub(super) fn parse(
 fn required<'a>(query: &'a Parameters, name: &str) -> Result<&'a str> {
     query.once(name)?.ok_or_else(|| {
         query_error(
-            "Parameters-string authentication version 4 requires the X-Amz-Algorithm, \
+            "Query-string authentication version 4 requires the X-Amz-Algorithm, \
              X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and \
              X-Amz-Expires parameters.",
         )

@@ -1,4 +1,5 @@
-//! The query as signatures see it: its canonical form and the parameters that authenticate. It must never pick one of two values that a query gives for one parameter.
+//! The query as signatures see it: its canonical form and the parameters that authenticate. It must
+//! never pick one of two values that a query gives for one parameter.
 
 use super::canonical::encode;
 use super::scope::query_error;

@@ -11,7 +11,8 @@ use sha2::{Digest as _, Sha256};
 
 pub(crate) const ACCESS_KEY: &str = "AKIAIOSFODNN7EXAMPLE";
 pub(crate) const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
-pub(crate) const EMPTY_SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+pub(crate) const EMPTY_SHA256: &str =
+    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 /// 2013-05-24 00:00:00 UTC, the time of AWS's examples.
 pub(crate) const EXAMPLE_MS: u64 = 1_369_353_600_000;
 pub(crate) const STAMP: &str = "20130524T000000Z";
@@ -19,7 +20,10 @@ pub(crate) const SCOPE: &str = "20130524/us-east-1/s3/aws4_request";
 pub(crate) const HOST: &str = "examplebucket.s3.amazonaws.com";
 
 pub(crate) fn policy() -> AuthPolicy {
-    AuthPolicy { regions: vec!["us-east-1".to_owned()], hosts: Vec::new() }
+    AuthPolicy {
+        regions: vec!["us-east-1".to_owned()],
+        hosts: Vec::new(),
+    }
 }
 
 pub(crate) fn hmac(key: &[u8], data: &[u8]) -> [u8; 32] {
@@ -48,12 +52,17 @@ pub(crate) fn verifies(claim: &Claim) -> bool {
 }
 
 pub(crate) fn authentic(presented: &Presented) -> bool {
-    presented.signed().is_some_and(|signed| signed.claims().any(|claim| verifies(&claim)))
+    presented
+        .signed()
+        .is_some_and(|signed| signed.claims().any(|claim| verifies(&claim)))
 }
 
 /// Signs a string with the key of the examples' day.
 pub(crate) fn sign(message: &str) -> String {
-    hex::encode(hmac(&day_key("20130524", "us-east-1", "s3"), message.as_bytes()))
+    hex::encode(hmac(
+        &day_key("20130524", "us-east-1", "s3"),
+        message.as_bytes(),
+    ))
 }
 
 /// Encodes as a client does: all but unreserved characters.
@@ -92,10 +101,15 @@ pub(crate) fn signed_put(payload: &str, headers: &[(&str, &str)]) -> RequestHead
     all.sort_unstable();
     let names: Vec<_> = all.iter().map(|(name, _)| *name).collect();
     let names = names.join(";");
-    let lines: String = all.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
+    let lines: String = all
+        .iter()
+        .map(|(name, value)| format!("{name}:{value}\n"))
+        .collect();
     let canonical = format!("PUT\n/key\n\n{lines}\n{names}\n{payload}");
-    let mut head = RequestHead::new("PUT", "/key", None)
-        .with_header("Authorization", authorization(&names, &request_signature(&canonical)));
+    let mut head = RequestHead::new("PUT", "/key", None).with_header(
+        "Authorization",
+        authorization(&names, &request_signature(&canonical)),
+    );
     for (name, value) in all {
         head.push_header(name, value);
     }
@@ -116,7 +130,11 @@ pub(crate) fn assert_error(error: &S3Error, code: Code, message: &str) {
 }
 
 pub(crate) fn field<'a>(error: &'a S3Error, name: &str) -> Option<&'a str> {
-    error.fields.iter().find(|(each, _)| *each == name).map(|(_, value)| value.as_str())
+    error
+        .fields
+        .iter()
+        .find(|(each, _)| *each == name)
+        .map(|(_, value)| value.as_str())
 }
 
 /// Frames a body with signatures that continue `seed`; `trailer` is a line without its end.
@@ -167,7 +185,11 @@ pub(crate) fn decode<'a>(
     pieces: impl IntoIterator<Item = &'a [u8]>,
 ) -> Result<Decoded, S3Error> {
     let mut decoder = Decoder::new(framing, signed)?;
-    let mut found = Decoded { data: Vec::new(), checksum: None, verdicts: Vec::new() };
+    let mut found = Decoded {
+        data: Vec::new(),
+        checksum: None,
+        verdicts: Vec::new(),
+    };
     let mut hasher = Sha256::new();
     for piece in pieces {
         let mut rest = piece;
