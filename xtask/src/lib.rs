@@ -3,6 +3,7 @@
 //! Must never change a file of the tree.
 
 pub mod arrows;
+pub mod clients;
 pub mod conformance;
 pub mod text;
 

@@ -9,6 +9,8 @@ cargo xtask TASK
   test    build the components and the host, check the tree, run all tests
   lint    rustfmt and clippy over host and guests, warnings are errors
   tidy    only the checks of the tree
+  clients [FILES]
+          stock S3 clients against target/release/billet (needs aws and boto3)
   conformance [GROUP or CASE]
           the suite of versitygw against target/release/billet (needs Go)";
 
@@ -18,6 +20,7 @@ fn main() -> ExitCode {
         Some("test") => test(),
         Some("lint") => lint(),
         Some("tidy") => tidy(),
+        Some("clients") => xtask::clients::run(std::env::args().nth(2).as_deref()),
         Some("conformance") => xtask::conformance::run(std::env::args().nth(2).as_deref()),
         _ => Err(USAGE.to_owned()),
     };
