@@ -1,2 +1,88 @@
-//! t
-wit_bindgen::generate!({ path: ["../../wit/store", "../../wit/bucket", "../../wit"], world: "billet:worlds/gateway", generate_all });
+//! The S3 gateway component: HTTP in, calls of the contract out. It must never know trees, files
+//! or networks, and never hold a key or a whole body.
+
+mod attributes;
+mod bindings;
+mod call;
+mod checksums;
+mod convert;
+mod durable;
+mod identity;
+mod ids;
+mod intake;
+mod operations;
+mod outflow;
+mod refusal;
+mod reply;
+mod request;
+mod settings;
+mod transfer;
+mod unframe;
+
+use billet_s3::head::RequestHead;
+use billet_s3::operation::route;
+use billet_s3::query::Query;
+use billet_s3::target::Target;
+
+use crate::bindings::exports::wasi::http::handler::Guest;
+use crate::bindings::wasi::http::types::{ErrorCode, Request, Response};
+use crate::call::Call;
+use crate::ids::Ids;
+use crate::intake::Body;
+use crate::refusal::Result;
+use crate::reply::Reply;
+use crate::settings::Settings;
+
+/// The component.
+struct Gateway;
+
+impl Guest for Gateway {
+    async fn handle(request: Request) -> std::result::Result<Response, ErrorCode> {
+        let ids = Ids::draw();
+        let head = request::head(&request);
+        let is_head = head.method == "HEAD";
+        let resource = head.raw_path.clone();
+        let outcome = serve(head, Body::new(request)).await;
+        let reply =
+            outcome.unwrap_or_else(|failure| Reply::failure(&failure, is_head, &resource, &ids));
+        reply.send(&ids)
+    }
+}
+
+/// Finds out who asks, then what for, and does it.
+async fn serve(head: RequestHead, body: Body) -> Result<Reply> {
+    let now_ms = request::now_ms();
+    let settings = Settings::read();
+    if head.method == "OPTIONS" {
+        return preflight(&head, &settings, now_ms);
+    }
+    let (identity, head) = identity::authenticate(head, now_ms, &settings.policy())?;
+    let target = Target::parse(identity.host(), &head.raw_path, &settings.domains)?;
+    let query = Query::parse(head.raw_query.as_deref())?;
+    let operation = route(&head, &target, &query, now_ms)?;
+    let call = Call {
+        identity,
+        head,
+        target,
+        settings,
+        now_ms,
+    };
+    operations::perform(&call, operation, body).await
+}
+
+/// A browser asks without a signature; the answer depends on nothing that is stored.
+fn preflight(head: &RequestHead, settings: &Settings, now_ms: u64) -> Result<Reply> {
+    let host = head.once("host")?;
+    let target = Target::parse(host, &head.raw_path, &settings.domains)?;
+    let query = Query::parse(head.raw_query.as_deref())?;
+    route(head, &target, &query, now_ms)?;
+    Ok(Reply::empty(200))
+}
+
+/// What the linker sees of the component.
+#[allow(unsafe_code, unreachable_pub, reason = "generated")]
+mod export {
+    use crate::{Gateway, bindings};
+
+    bindings::export!(Gateway with_types_in bindings);
+}

@@ -1,0 +1,134 @@
+//! CompleteMultipartUpload. It must never make an object of other parts than those named, and
+//! answers the same again when it is asked the same again.
+
+use billet_s3::S3Error;
+use billet_s3::checksum::{Completed, Type};
+use billet_s3::operation::CompleteMultipartUpload;
+use billet_s3::xml::request::{self, COMPLETE_BODY_MAX_BYTES, CompletedPart};
+use billet_s3::xml::response::{self, CompleteMultipartUploadResult};
+
+use super::{upload, write_conditions};
+use crate::bindings::billet::bucket::changes::{Complete, Op};
+use crate::bindings::billet::bucket::objects::{self, NamedPart};
+use crate::bindings::billet::bucket::types::{self as bucket, Bucket, Object, Refusal};
+use crate::call::Call;
+use crate::convert;
+use crate::intake::Body;
+use crate::refusal::{Place, Result};
+use crate::reply::Reply;
+
+pub(crate) async fn handle(
+    call: &Call,
+    asked: CompleteMultipartUpload,
+    body: Body,
+) -> Result<Reply> {
+    let promised = Completed::parse(&call.head)?;
+    let bucket = call.own_bucket().await?;
+    let document = body
+        .enclosed(&call.identity, COMPLETE_BODY_MAX_BYTES)
+        .await?;
+    let parts = request::complete_multipart_upload(&document)?;
+    let parts: Vec<_> = parts.into_iter().map(named).collect();
+    let conditions = write_conditions::early(call, &bucket, asked.condition.clone()).await;
+    let place = Place {
+        upload: &asked.upload_id,
+        parts: &parts,
+        ..call.place()
+    };
+    let (log, key) = (bucket.name.clone(), call.key().to_owned());
+    let id = asked.upload_id.clone();
+    let assembly = match objects::assemble(log, key, id.clone(), parts.clone()).await {
+        Ok(assembly) => assembly,
+        Err(Refusal::Completed(object)) => return Ok(told(call, &object)),
+        Err(refusal) => return Err(place.refusal(refusal)),
+    };
+    // A repeated completion is answered before its condition is looked at.
+    let conditions = conditions?;
+    if let Some(declared) = asked.object_size_bytes
+        && declared != assembly.size
+    {
+        return Err(CompleteMultipartUpload::size_mismatch(declared, assembly.size).into());
+    }
+    let complete = Complete {
+        key: call.key().to_owned(),
+        upload: id,
+        checksum: checksum(call, &bucket, &asked.upload_id, &promised, &parts).await?,
+        parts: parts.clone(),
+        assembly,
+        size: asked.object_size_bytes,
+        conditions,
+    };
+    match call.attempt(&bucket, Op::Complete(complete)).await? {
+        Ok(change) => match &change.done.object {
+            Some(object) => Ok(change.told(told(call, object))),
+            None => Err(billet_s3::Code::InternalError.into()),
+        },
+        Err(Refusal::Completed(object)) => Ok(told(call, &object)),
+        Err(refusal) => Err(place.refusal(refusal)),
+    }
+}
+
+/// A part as the bucket compares it.
+fn named(part: CompletedPart) -> NamedPart {
+    NamedPart {
+        number: part.number,
+        etag: part.etag,
+        checksums: part.checksum.iter().map(convert::full).collect(),
+    }
+}
+
+fn told(call: &Call, object: &Object) -> Reply {
+    let host = call.identity.host().unwrap_or_default();
+    let result = CompleteMultipartUploadResult {
+        location: &format!("http://{host}{}", call.target.to_raw_path()),
+        bucket: call.bucket(),
+        key: call.key(),
+        etag: &object.etag,
+        checksum: convert::first(&object.checksums),
+        part_count: u32::try_from(object.parts.len()).unwrap_or(u32::MAX),
+    };
+    Reply::xml(response::complete_multipart_upload(&result))
+        .header("x-ipfs-cid", convert::cid(&object.content.root))
+}
+
+/// The checksum that the whole must have, with the type that its upload was created with.
+async fn checksum(
+    call: &Call,
+    bucket: &Bucket,
+    id: &str,
+    promised: &Completed,
+    parts: &[NamedPart],
+) -> Result<Option<bucket::Checksum>> {
+    if promised.kind.is_none() && promised.checksum.is_none() {
+        return Ok(None);
+    }
+    let upload = upload::find(call, bucket, id).await?;
+    let kind = upload.checksum_kind.map_or(Type::FullObject, convert::kind);
+    if let Some(named) = promised.kind.filter(|named| *named != kind) {
+        return Err(S3Error::invalid_request(format!(
+            "The upload was created using the {} checksum mode. The complete request must use \
+             the same checksum mode.",
+            if named == Type::Composite {
+                Type::FullObject
+            } else {
+                Type::Composite
+            }
+            .name(),
+        ))
+        .into());
+    }
+    let Some(checksum) = &promised.checksum else {
+        return Ok(None);
+    };
+    let count = u32::try_from(parts.len()).unwrap_or(u32::MAX);
+    if promised
+        .part_count
+        .is_some_and(|promised| promised != count)
+    {
+        return Err(S3Error::bad_checksum(checksum.algorithm().name()).into());
+    }
+    Ok(Some(bucket::Checksum {
+        kind: convert::kept_kind(kind),
+        ..convert::full(checksum)
+    }))
+}

@@ -1,0 +1,195 @@
+//! Answers on their way out: a status, headers and one of four kinds of body. It must never let a
+//! body end as if it were whole when it is not.
+
+use billet_s3::S3Error;
+use wit_bindgen::{FutureReader, StreamReader, spawn_local};
+
+use crate::bindings::billet::store::types::StoreError;
+use crate::bindings::wasi::http::types::{ErrorCode, Fields, HeaderError, Response, Trailers};
+use crate::bindings::{wit_future, wit_stream};
+use crate::ids::Ids;
+use crate::refusal::Failure;
+
+/// The content type of every document.
+const XML: &str = "application/xml";
+
+/// What follows the headers.
+pub(crate) enum Content {
+    /// Nothing, and nothing is said of a length other than 0.
+    Empty,
+    /// Nothing, but the length that a GET would have: the answer to HEAD.
+    Absent {
+        /// Bytes.
+        length: u64,
+    },
+    /// A document.
+    Document(String),
+    /// Bytes of a body, with the future that tells whether they were all of it.
+    Stream {
+        /// Where the bytes come from.
+        bytes: StreamReader<u8>,
+        /// Resolves after the last byte.
+        failure: FutureReader<Result<(), StoreError>>,
+        /// Bytes.
+        length: u64,
+    },
+}
+
+/// An answer.
+pub(crate) struct Reply {
+    status: u16,
+    headers: Vec<(String, Vec<u8>)>,
+    content: Content,
+}
+
+impl Reply {
+    /// An answer with nothing but a status.
+    pub(crate) fn empty(status: u16) -> Self {
+        Self::new(status, Content::Empty)
+    }
+
+    /// An answer that is an XML document.
+    pub(crate) fn xml(document: String) -> Self {
+        Self::new(200, Content::Document(document)).header("Content-Type", XML)
+    }
+
+    /// An answer with a body of any kind.
+    pub(crate) fn new(status: u16, content: Content) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            content,
+        }
+    }
+
+    /// The answer to a request that failed; HEAD and 304 have no document.
+    pub(crate) fn failure(failure: &Failure, is_head: bool, resource: &str, ids: &Ids) -> Self {
+        let error: &S3Error = failure.error();
+        let status = error.status();
+        let mut reply = if is_head || status == 304 {
+            Self::empty(status)
+        } else {
+            let mut reply = Self::xml(error.to_xml(resource, ids.request(), ids.host()));
+            reply.status = status;
+            reply
+        };
+        if let Some(allow) = error.allow {
+            reply = reply.header("Allow", allow);
+        }
+        if let Some(seconds) = failure.retry_after_s() {
+            reply = reply.header("Retry-After", seconds.to_string());
+        }
+        reply
+    }
+
+    /// The same answer with one more header.
+    pub(crate) fn header(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
+        self.headers.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// The same answer with one more header, where there is a value.
+    pub(crate) fn optional(self, name: &str, value: Option<impl Into<Vec<u8>>>) -> Self {
+        match value {
+            Some(value) => self.header(name, value),
+            None => self,
+        }
+    }
+
+    /// The same answer with more headers.
+    pub(crate) fn headers(mut self, headers: impl IntoIterator<Item = (String, String)>) -> Self {
+        let more = headers
+            .into_iter()
+            .map(|(name, value)| (name, value.into_bytes()));
+        self.headers.extend(more);
+        self
+    }
+
+    /// Hands the answer to the host. The tasks that this starts end with the transmission.
+    pub(crate) fn send(mut self, ids: &Ids) -> Result<Response, ErrorCode> {
+        self = self
+            .header("x-amz-request-id", ids.request())
+            .header("x-amz-id-2", ids.host());
+        match &self.content {
+            // A 204 and a 304 have no length at all.
+            Content::Empty if matches!(self.status, 204 | 304) => {}
+            Content::Empty => self = self.header("Content-Length", "0"),
+            Content::Absent { length } | Content::Stream { length, .. } => {
+                let length = length.to_string();
+                self = self.header("Content-Length", length);
+            }
+            Content::Document(text) => {
+                let length = text.len().to_string();
+                self = self.header("Content-Length", length);
+            }
+        }
+        let fields = fields(&self.headers)?;
+        let response = match self.content {
+            Content::Empty | Content::Absent { .. } => start(fields, None),
+            Content::Document(text) => start_document(fields, text),
+            Content::Stream { bytes, failure, .. } => start_stream(fields, bytes, failure),
+        };
+        let set = response.set_status_code(self.status);
+        set.map(|()| response).map_err(|()| internal())
+    }
+}
+
+/// The error that a host is told when something is wrong on this side.
+fn internal() -> ErrorCode {
+    ErrorCode::InternalError(None)
+}
+
+/// Headers as the host takes them; those it keeps for itself are passed over.
+fn fields(headers: &[(String, Vec<u8>)]) -> Result<Fields, ErrorCode> {
+    let fields = Fields::new();
+    for (name, value) in headers {
+        match fields.append(name, value) {
+            Ok(()) | Err(HeaderError::Forbidden) => {}
+            Err(_) => return Err(internal()),
+        }
+    }
+    Ok(fields)
+}
+
+/// A response whose trailers say at once that all is well.
+fn start(fields: Fields, bytes: Option<StreamReader<u8>>) -> Response {
+    let (trailers, told) = wit_future::new::<Result<Option<Trailers>, ErrorCode>>(|| Ok(None));
+    drop(trailers);
+    let (response, sent) = Response::new(fields, bytes, told);
+    spawn_local(async move {
+        let _ = sent.await;
+    });
+    response
+}
+
+fn start_document(fields: Fields, text: String) -> Response {
+    let (mut writer, reader) = wit_stream::new::<u8>();
+    let response = start(fields, Some(reader));
+    spawn_local(async move {
+        // What is left over belongs to a client that went away.
+        let _ = writer.write_all(text.into_bytes()).await;
+    });
+    response
+}
+
+/// A response that breaks off when the bytes did.
+fn start_stream(
+    fields: Fields,
+    bytes: StreamReader<u8>,
+    failure: FutureReader<Result<(), StoreError>>,
+) -> Response {
+    let (trailers, told) =
+        wit_future::new::<Result<Option<Trailers>, ErrorCode>>(|| Err(internal()));
+    let (response, sent) = Response::new(fields, Some(bytes), told);
+    let mut verdict = spawn_local(async move {
+        let end = failure.await.map(|()| None).map_err(|_| internal());
+        // A host whose own stream this is has closed the future unread: it knows already.
+        let _ = trailers.write(end).await;
+    });
+    // Without a task that waits for this, the host may drop the instance in mid-body.
+    spawn_local(async move {
+        let _ = sent.await;
+        verdict.cancel();
+    });
+    response
+}

@@ -1,0 +1,56 @@
+//! What the host was configured with, as the gateway reads it. It must never hold a secret.
+
+use billet_s3::auth::AuthPolicy;
+use billet_s3::target::Domains;
+
+use crate::bindings::billet::store::config;
+
+/// The region where none is configured.
+const DEFAULT_REGION: &str = "us-east-1";
+/// The space where none is configured.
+const DEFAULT_SPACE: &str = "default";
+
+/// The settings of one request.
+pub(crate) struct Settings {
+    /// Where buckets are.
+    pub(crate) region: String,
+    /// The space of new buckets.
+    pub(crate) space: String,
+    /// Domains of virtual-host style.
+    pub(crate) domains: Domains,
+    hosts: Vec<String>,
+}
+
+impl Settings {
+    /// Asks the host.
+    pub(crate) fn read() -> Self {
+        Self {
+            region: text("region", DEFAULT_REGION),
+            space: text("space", DEFAULT_SPACE),
+            domains: Domains::new(list("domains")),
+            hosts: list("hosts"),
+        }
+    }
+
+    /// What a signature may name.
+    pub(crate) fn policy(&self) -> AuthPolicy {
+        AuthPolicy {
+            regions: vec![self.region.clone()],
+            hosts: self.hosts.clone(),
+        }
+    }
+}
+
+fn text(name: &str, default: &str) -> String {
+    let value = config::get(name).filter(|value| !value.is_empty());
+    value.unwrap_or_else(|| default.to_owned())
+}
+
+fn list(name: &str) -> Vec<String> {
+    let value = config::get(name).unwrap_or_default();
+    let names = value
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty());
+    names.map(str::to_owned).collect()
+}
