@@ -17,9 +17,6 @@ use crate::node::{Entry, Node};
 use crate::path::root_level;
 use crate::plan::{Change, Fragment, Gap, Plan, PlanNode, Planner, Span};
 
-/// Bytes of an entry besides its key: at most this.
-const ENTRY_BYTES_MAX: usize = 110;
-
 /// What a batch did to a tree.
 #[derive(Debug, Clone)]
 pub struct Applied {
@@ -238,7 +235,7 @@ impl Encoder {
                 return;
             }
             self.full.insert(key.to_owned());
-            excess = excess.saturating_sub(key.len() + ENTRY_BYTES_MAX);
+            excess = excess.saturating_sub(node.encoded_bytes_of(key));
         }
         if excess > 0 && grown_by.is_empty() {
             let key = joined_by.and_then(key_of).or_else(|| node.key(0));

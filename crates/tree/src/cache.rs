@@ -65,13 +65,14 @@ impl Ring {
         if self.nodes.contains_key(&cid) {
             return;
         }
-        self.bytes += node.memory_bytes();
+        let bytes = node.memory_bytes();
+        while self.bytes + bytes > budget_bytes && self.queue.len() >= CACHE_NODES_MIN {
+            self.pass();
+        }
+        self.bytes += bytes;
         let used = AtomicBool::new(false);
         self.nodes.insert(cid, Kept { node, used });
         self.queue.push_back(cid);
-        while self.bytes > budget_bytes && self.queue.len() > CACHE_NODES_MIN {
-            self.pass();
-        }
     }
 
     /// Lets go of the node under the hand, unless it was read since last time.

@@ -149,7 +149,7 @@ impl<N: Nodes> Many<'_, N> {
     }
 }
 
-/// The first key of a tree at or after none: whether it has any.
+/// Whether a tree has no keys. Reads the root only.
 ///
 /// # Errors
 /// `Missing`, `Damaged`.

@@ -171,25 +171,28 @@ impl Node {
         let mut out = Vec::with_capacity(64 + self.keys.len() + 100 * self.slots.len());
         out.extend_from_slice(&[0xa2, 0x61, b'e']);
         put_head(&mut out, 4, self.slots.len());
-        let mut previous: &[u8] = &[];
+        let mut previous = "";
         for entry in self.entries() {
-            let key = entry.key.as_bytes();
-            let shared = common_prefix_bytes(previous, key);
-            let suffix = key.get(shared..).unwrap_or_default();
-            out.extend_from_slice(&[0xa4, 0x61, b'k']);
-            put_head(&mut out, 2, suffix.len());
-            out.extend_from_slice(suffix);
-            out.extend_from_slice(&[0x61, b'p']);
-            put_head(&mut out, 0, shared);
-            out.extend_from_slice(&[0x61, b't']);
-            put_link(&mut out, entry.right.as_ref());
-            out.extend_from_slice(&[0x61, b'v']);
-            put_cid(&mut out, &entry.value);
-            previous = key;
+            put_entry(&mut out, previous, &entry);
+            previous = entry.key;
         }
         out.extend_from_slice(&[0x61, b'l']);
         put_link(&mut out, self.left.as_ref());
         out
+    }
+
+    /// Bytes that the entry of `key` has in the encoding; without such an entry, those of the link
+    /// to a subtree.
+    pub(crate) fn encoded_bytes_of(&self, key: &str) -> usize {
+        let mut out = Vec::new();
+        match self.find(key).map(|index| (index, self.entry(index))) {
+            Ok((index, Some(entry))) => {
+                let previous = index.checked_sub(1).and_then(|before| self.key(before));
+                put_entry(&mut out, previous.unwrap_or_default(), &entry);
+            }
+            _ => put_cid(&mut out, &Cid::new(Codec::DagCbor, [0; 32])),
+        }
+        out.len()
     }
 
     /// The level of its keys; `None` in a node without keys, whose parent knows it.
@@ -291,6 +294,22 @@ impl Node {
     pub fn memory_bytes(&self) -> usize {
         size_of::<Self>() + self.keys.capacity() + self.slots.capacity() * size_of::<Slot>()
     }
+}
+
+/// Writes an entry that follows the key `previous`.
+fn put_entry(out: &mut Vec<u8>, previous: &str, entry: &Entry<'_>) {
+    let key = entry.key.as_bytes();
+    let shared = common_prefix_bytes(previous.as_bytes(), key);
+    let suffix = key.get(shared..).unwrap_or_default();
+    out.extend_from_slice(&[0xa4, 0x61, b'k']);
+    put_head(out, 2, suffix.len());
+    out.extend_from_slice(suffix);
+    out.extend_from_slice(&[0x61, b'p']);
+    put_head(out, 0, shared);
+    out.extend_from_slice(&[0x61, b't']);
+    put_link(out, entry.right.as_ref());
+    out.extend_from_slice(&[0x61, b'v']);
+    put_cid(out, &entry.value);
 }
 
 /// Reads the entries into one run of whole keys and a slot for each.

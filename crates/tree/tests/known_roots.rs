@@ -10,8 +10,10 @@
 
 mod common;
 
+use std::collections::BTreeSet;
+
 use billet_block::{Cid, sha256};
-use billet_tree::{apply, common_prefix_bytes, empty_block, empty_root, key_level};
+use billet_tree::{apply, common_prefix_bytes, empty_block, empty_root, key_level, prove};
 use common::{Model, Random, Store, drive, value};
 use serde_json::Value;
 
@@ -213,6 +215,7 @@ fn commits() {
             .chain(dels.iter().map(|key| (key.as_str(), None)))
             .collect();
         batch.sort_unstable();
+        let keys: Vec<String> = batch.iter().map(|(key, _)| (*key).to_owned()).collect();
         let after = cid(&case["rootAfterCommit"]);
         assert_eq!(
             change(&mut store, before, &batch),
@@ -220,5 +223,11 @@ fn commits() {
             "{}",
             case["comment"]
         );
+        let listed: BTreeSet<Cid> = list(&case["blocksInProof"]).iter().map(cid).collect();
+        for key in keys {
+            let path = prove(&store.nodes(), &after, &key).unwrap();
+            let path: BTreeSet<Cid> = path.into_iter().collect();
+            assert!(path.is_subset(&listed), "{}", case["comment"]);
+        }
     }
 }
