@@ -1,5 +1,5 @@
-//! S3 errors: a code, a message, extra fields, and the XML document that carries them. It must never
-//! hold or print anything that a client may not see.
+//! S3 errors: a code, a message, extra fields, and the XML document that carries them. It must
+//! never hold or print anything that a client may not see.
 
 mod code;
 mod make;

@@ -6,6 +6,7 @@ mod fixed;
 mod limit;
 mod object;
 mod route;
+mod upload;
 
 pub use bucket::{
     BUCKETS_PAGE_MAX, CreateBucket, ListBuckets, ListMultipartUploads, ListObjectVersions,
@@ -13,11 +14,14 @@ pub use bucket::{
 };
 pub use fixed::Fixed;
 pub use object::{
-    AbortMultipartUpload, CompleteMultipartUpload, CopyObject, CreateMultipartUpload, DeleteObject,
-    GetObject, GetObjectAttributes, ListParts, MetadataDirective, PART_NUMBER_MAX, PutObject,
-    ResponseOverrides, UploadPart, UploadPartCopy, require_null_version,
+    CopyObject, DeleteObject, GetObject, GetObjectAttributes, MetadataDirective, PutObject,
+    ResponseOverrides, require_null_version,
 };
 pub use route::route;
+pub use upload::{
+    AbortMultipartUpload, CompleteMultipartUpload, CreateMultipartUpload, ListParts,
+    PART_NUMBER_MAX, UploadPart, UploadPartCopy,
+};
 
 /// A routed request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,7 +98,8 @@ pub enum ObjectAction {
     UploadPart(UploadPart),
     /// The same with `x-amz-copy-source`
     UploadPartCopy(Box<UploadPartCopy>),
-    /// `POST /b/k?uploadId`; the body is read by [`crate::xml::request::complete_multipart_upload`].
+    /// `POST /b/k?uploadId`; the body is read by
+    /// [`crate::xml::request::complete_multipart_upload`].
     CompleteMultipartUpload(CompleteMultipartUpload),
     /// `DELETE /b/k?uploadId`
     AbortMultipartUpload(AbortMultipartUpload),

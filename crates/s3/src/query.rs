@@ -17,7 +17,7 @@ impl Query {
     /// Reads what stands behind the `?`.
     ///
     /// # Errors
-    /// `InvalidURI` for a broken escape, bytes that are not UTF-8, or more than [`PAIRS_MAX`] pairs.
+    /// `InvalidURI` for a broken escape, bytes that are not UTF-8, more than [`PAIRS_MAX`] pairs.
     pub fn parse(raw: Option<&str>) -> Result<Self> {
         let mut pairs = Vec::new();
         for piece in raw

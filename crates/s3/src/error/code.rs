@@ -50,7 +50,8 @@ codes! {
     BadRequest = "BadRequest", 400, "Bad Request";
     BucketAlreadyExists = "BucketAlreadyExists", 409,
         "The requested bucket name is not available. The bucket name can not be an existing \
-         collection, and the bucket namespace is shared by all users of the system. Please select a different name and try again.";
+         collection, and the bucket namespace is shared by all users of the system. Please \
+         select a different name and try again.";
     BucketAlreadyOwnedByYou = "BucketAlreadyOwnedByYou", 409,
         "Your previous request to create the named bucket succeeded and you already own it.";
     BucketNotEmpty = "BucketNotEmpty", 409, "The bucket you tried to delete is not empty.";

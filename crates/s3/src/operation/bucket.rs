@@ -168,8 +168,9 @@ impl ListObjectsV2 {
     pub(super) fn parse(query: &Query) -> Result<Self> {
         let continuation_token = query.get("continuation-token").map(str::to_owned);
         let start_after = query.filled("start-after").map(str::to_owned);
+        // An empty token says nothing, but is given back.
         let after = match continuation_token.as_deref() {
-            None => start_after.clone(),
+            None | Some("") => start_after.clone(),
             Some(token) => Some(list::decode_token(token)?),
         };
         Ok(Self {

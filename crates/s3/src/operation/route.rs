@@ -4,9 +4,10 @@
 use super::bucket::{
     CreateBucket, ListBuckets, ListMultipartUploads, ListObjectVersions, ListObjects, ListObjectsV2,
 };
-use super::object::{
-    AbortMultipartUpload, CompleteMultipartUpload, CopyObject, CreateMultipartUpload, DeleteObject,
-    GetObject, GetObjectAttributes, ListParts, PutObject, UploadPart, UploadPartCopy,
+use super::object::{CopyObject, DeleteObject, GetObject, GetObjectAttributes, PutObject};
+use super::upload::{
+    AbortMultipartUpload, CompleteMultipartUpload, CreateMultipartUpload, ListParts, UploadPart,
+    UploadPartCopy,
 };
 use super::{BucketAction, Fixed, ObjectAction, Operation, fixed};
 use crate::error::{Code, Resource, Result, S3Error};

@@ -1,5 +1,6 @@
-//! A small XML writer whose output depends on nothing but its calls. It must never emit a byte that
-//! XML 1.0 readers reject, other than the numeric references by which AWS carries control characters.
+//! A small XML writer whose output depends on nothing but its calls. It must never emit a byte
+//! that XML 1.0 readers reject, other than the numeric references by which AWS carries control
+//! characters.
 
 use std::fmt::Write as _;
 

@@ -155,7 +155,7 @@ impl ListObjectsResult<'_> {
         writer.value("MaxKeys", listing.max_keys);
         keys.optional(&mut writer, "Delimiter", listing.delimiter.as_deref());
         keys.encoding_type(&mut writer);
-        writer.value("IsTruncated", self.truncated);
+        writer.value("IsTruncated", self.truncated && !self.lines.is_empty());
         write_contents(&mut writer, self.lines, keys, Some(self.owner));
         listing.write_prefixes(&mut writer, prefixes(self.lines));
         writer.close("ListBucketResult");
@@ -288,7 +288,7 @@ impl ListObjectVersionsResult<'_> {
         writer.value("MaxKeys", listing.max_keys);
         keys.optional(&mut writer, "Delimiter", listing.delimiter.as_deref());
         keys.encoding_type(&mut writer);
-        writer.value("IsTruncated", self.truncated);
+        writer.value("IsTruncated", self.truncated && !self.lines.is_empty());
         for line in self.lines {
             if let VersionLine::Version(version) = line {
                 self.write_version(&mut writer, version);
@@ -386,7 +386,7 @@ impl ListMultipartUploadsResult<'_> {
         keys.text(&mut writer, "Prefix", &listing.prefix);
         keys.encoding_type(&mut writer);
         writer.value("MaxUploads", listing.max_keys);
-        writer.value("IsTruncated", self.truncated);
+        writer.value("IsTruncated", self.truncated && !self.lines.is_empty());
         for line in self.lines {
             if let UploadLine::Upload(upload) = line {
                 self.write_upload(&mut writer, upload);
