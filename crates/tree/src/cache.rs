@@ -4,7 +4,8 @@
 //! Must never fetch anything, and never hold more than its budget says (a [`NodeCache`]) or than
 //! its operation was given (a [`Session`]).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -46,6 +47,22 @@ fn decode(cid: &Cid, bytes: &[u8]) -> Result<Arc<Node>, TreeError> {
     }
 }
 
+/// Takes a part of the digest for the hash of a CID: it is one already, and needs no randomness.
+#[derive(Default)]
+struct DigestHasher(u64);
+
+impl Hasher for DigestHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(part) = bytes.last_chunk::<8>() {
+            self.0 ^= u64::from_le_bytes(*part);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 struct Kept {
     node: Arc<Node>,
     /// Read since the hand last passed.
@@ -54,7 +71,7 @@ struct Kept {
 
 #[derive(Default)]
 struct Ring {
-    nodes: BTreeMap<Cid, Kept>,
+    nodes: HashMap<Cid, Kept, BuildHasherDefault<DigestHasher>>,
     /// In the order in which the hand passes.
     queue: VecDeque<Cid>,
     bytes: usize,
