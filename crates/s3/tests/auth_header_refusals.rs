@@ -130,6 +130,11 @@ fn credentials() {
              format \"yyyyMMdd\".",
         ),
         (
+            "access/201305240/us-east-1/s3/aws4_request",
+            "incorrect date format \"201305240\". This date in the credential must be in the \
+             format \"yyyyMMdd\".",
+        ),
+        (
             "access/20130230/us-east-1/s3/aws4_request",
             "incorrect date format \"20130230\". This date in the credential must be in the \
              format \"yyyyMMdd\".",
@@ -177,6 +182,7 @@ fn dates() {
         "20130524T000000",
         "20130524T246000Z",
         "20130524T000060Z",
+        "20130524T0000001Z",
     ] {
         let head = RequestHead::new("GET", "/", None)
             .with_header("host", HOST)
@@ -229,6 +235,7 @@ fn the_body_has_to_be_spoken_for() {
 fn amz_headers_and_host_have_to_be_signed() {
     let head = head_with(&good())
         .with_header("X-Amz-Tagging", "a=b")
+        .with_header("X-Amz-Tagging", "c=d")
         .with_header("X-Amz-Copy-Source", "source-bucket/source-key")
         .with_header("Content-Type", "text/plain")
         .with_header("X-Custom-Header", "value");

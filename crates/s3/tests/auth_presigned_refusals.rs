@@ -17,7 +17,8 @@ use billet_s3::payload::Payload;
 use signing::{EMPTY_SHA256, HOST, assert_error, field, parse, refusal};
 
 const URL: &str = "X-Amz-Algorithm=AWS4-HMAC-SHA256\
-                   &X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=20130524T000000Z&X-Amz-Expires=900\
+                   &X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3\
+                   %2Faws4_request&X-Amz-Date=20130524T000000Z&X-Amz-Expires=900\
                    &X-Amz-SignedHeaders=host&X-Amz-Signature=\
                    aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404";
 
