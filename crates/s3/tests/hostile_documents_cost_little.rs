@@ -16,6 +16,9 @@ use billet_s3::xml::request::{
     create_bucket, delete_objects, tagging,
 };
 
+/// Reads a body that is wrong and tells how.
+type Read = fn(&[u8]) -> Code;
+
 #[test]
 fn billion_laughs() {
     let mut body = String::from("<!DOCTYPE lolz [<!ENTITY a \"lol\">");
@@ -44,7 +47,7 @@ fn deep_nesting_stops_at_the_limit() {
 
 #[test]
 fn bodies_above_their_limit_are_not_read() {
-    let limits: [(usize, fn(&[u8]) -> Code); 4] = [
+    let limits: [(usize, Read); 4] = [
         (DELETE_BODY_MAX_BYTES, |body| {
             delete_objects(body).unwrap_err().code
         }),

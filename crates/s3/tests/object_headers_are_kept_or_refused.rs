@@ -459,53 +459,6 @@ fn attributes_must_be_named() {
 }
 
 #[test]
-fn creating_a_bucket_switches_nothing_on() {
-    let create = |headers: Headers<'_>| {
-        let mut head = RequestHead::new("PUT", "/bucket", None);
-        for (name, value) in headers {
-            head.push_header(name, *value);
-        }
-        let target = Target::parse(None, "/bucket", &Domains::default()).unwrap();
-        route(&head, &target, &Query::default(), NOW_MS)
-            .map(|_| ())
-            .map_err(|error| error.code)
-    };
-    assert_eq!(create(&[]), Ok(()));
-    assert_eq!(create(&[("x-amz-acl", "private")]), Ok(()));
-    assert_eq!(
-        create(&[("x-amz-object-ownership", "BucketOwnerEnforced")]),
-        Ok(())
-    );
-    assert_eq!(
-        create(&[("x-amz-bucket-object-lock-enabled", "false")]),
-        Ok(())
-    );
-    let refused = [
-        (
-            ("x-amz-acl", "public-read"),
-            Code::InvalidBucketAclWithObjectOwnership,
-        ),
-        (("x-amz-acl", "odd"), Code::InvalidArgument),
-        (
-            ("x-amz-grant-read", "id=x"),
-            Code::InvalidBucketAclWithObjectOwnership,
-        ),
-        (
-            ("x-amz-object-ownership", "ObjectWriter"),
-            Code::NotImplemented,
-        ),
-        (("x-amz-object-ownership", "odd"), Code::InvalidArgument),
-        (
-            ("x-amz-bucket-object-lock-enabled", "True"),
-            Code::NotImplemented,
-        ),
-    ];
-    for (header, code) in refused {
-        assert_eq!(create(&[header]), Err(code), "{header:?}");
-    }
-}
-
-#[test]
 fn expected_owners() {
     let head = RequestHead::new("GET", "/", None)
         .with_header("x-amz-expected-bucket-owner", "123456789012")
