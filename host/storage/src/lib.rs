@@ -1,1 +1,64 @@
-//! Segments, heads and rows on a disk: the journal's effects.
+//! Segments, heads and rows on a disk: the journal's effects. Synchronous; call it from threads
+//! that may block.
+//!
+//! ```text
+//! Store::open(Config, Effects) -> Arc<Store>          recovery is part of it; Store::recovery()
+//!   head(log) -> Standing { now_ms, newest: Option<Head> }
+//!   heads(prefix, after, limit) -> Vec<(log, Head)>
+//!   row(log, key), rows(log, prefix, after, limit)    ordered rows of a log
+//!   begin_body(space) -> BodyWriter                   append(cid, bytes)*, finish() -> ClaimId
+//!   stage(space, Vec<(Cid, Bytes)>) -> ClaimId        blocks of the catalog
+//!   pin(log) -> (ClaimId, Head)
+//!   discard_pending(&[ClaimId])                       unknown ones are passed over
+//!   commit_group(Vec<CommitRequest>) -> Vec<Result<Committed, StoreError>>
+//!   block(cid) -> Bytes                               checked; through the cache
+//!   read_leaf(cid, &mut Vec<u8>)                      checked; into the caller's memory
+//!   read_leaf_range(cid, offset, length) -> Bytes     the whole leaf is checked first
+//!   segments(), damaged(), audit(found)               for inspection
+//!   tick()                                            expiry of claims, sealing, pruning
+//!   close()                                           seals both planes
+//! Committer::start(Arc<Store>)                        a thread: whatever waits is one group
+//!   submit(CommitRequest, impl FnOnce(Result<Committed, StoreError>) + Send)
+//! ```
+//!
+//! Every call may answer [`StoreError::Fatal`]: a sync failed, nothing is known about the disk any
+//! more, and the process must end. Must never acknowledge before the syncs, list a folder to find
+//! work, or hand out bytes that were not checked on this read or kept since.
+
+mod audit;
+mod body;
+mod book;
+mod commit;
+mod committer;
+mod config;
+mod disk;
+mod effects;
+mod error;
+mod kv;
+mod lru;
+mod maintain;
+mod open;
+mod read;
+mod recover;
+mod redb_kv;
+mod segment;
+pub mod sim;
+mod stage;
+mod store;
+mod table;
+mod writing;
+
+pub use audit::{AuditFinding, SegmentInfo, list_files};
+pub use body::BodyWriter;
+pub use commit::{Change, CommitRequest, Committed};
+pub use committer::Committer;
+pub use config::{Config, SCHEMA};
+pub use disk::{RealDisk, SystemClock, SystemRandom};
+pub use effects::{Clock, Disk, Effects, File, Lock, OpenKv, Random};
+pub use error::{OpenError, StoreError};
+pub use kv::{Kv, KvChange, KvError, MemoryKv};
+pub use recover::{Damage, Recovery};
+pub use redb_kv::RedbKv;
+pub use store::{Standing, Store};
+
+pub use billet_segment::{ClaimId, Head, Plane, RowChange, SegmentId, State};

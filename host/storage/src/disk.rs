@@ -1,0 +1,176 @@
+//! The real disk, clock and chance.
+//!
+//! Must never follow a path out of its folder nor retry a sync.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustix::fs::{FallocateFlags, FlockOperation};
+
+use crate::{Clock, Disk, File, Lock, Random};
+
+/// A folder of the system.
+#[derive(Debug, Clone)]
+pub struct RealDisk {
+    folder: PathBuf,
+}
+
+impl RealDisk {
+    /// The folder, made if it is not there. Its one true path is used from now on, whatever links
+    /// led to it, so two names of one folder take the same lock.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn new(folder: &Path) -> io::Result<Self> {
+        fs::create_dir_all(folder)?;
+        let folder = folder.canonicalize()?;
+        // The folder itself must not vanish with what is durable inside it.
+        if let Some(parent) = folder.parent() {
+            fs::File::open(parent)?.sync_all()?;
+        }
+        Ok(Self { folder })
+    }
+
+    /// Its one true path.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        if path.is_empty() { self.folder.clone() } else { self.folder.join(path) }
+    }
+}
+
+struct Locked {
+    _file: fs::File,
+}
+
+impl Lock for Locked {}
+
+fn none_if_missing<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn read_write() -> fs::OpenOptions {
+    let mut options = fs::OpenOptions::new();
+    options.read(true).write(true);
+    options
+}
+
+impl Disk for RealDisk {
+    fn name(&self) -> String {
+        self.folder.display().to_string()
+    }
+
+    fn lock(&self) -> io::Result<Option<Box<dyn Lock>>> {
+        let file = read_write().create(true).truncate(false).open(self.path("lock"))?;
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(Box::new(Locked { _file: file }))),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn create(&self, path: &str) -> io::Result<Arc<dyn File>> {
+        let file = read_write().create(true).truncate(true).open(self.path(path))?;
+        Ok(Arc::new(RealFile(file)))
+    }
+
+    fn open(&self, path: &str) -> io::Result<Option<Arc<dyn File>>> {
+        let file = none_if_missing(read_write().open(self.path(path)))?;
+        Ok(file.map(|file| Arc::new(RealFile(file)) as Arc<dyn File>))
+    }
+
+    fn length(&self, path: &str) -> io::Result<Option<u64>> {
+        Ok(none_if_missing(fs::metadata(self.path(path)))?.map(|metadata| metadata.len()))
+    }
+
+    fn make_folder(&self, path: &str) -> io::Result<()> {
+        match fs::create_dir(self.path(path)) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            result => result,
+        }
+    }
+
+    fn sync_folder(&self, path: &str) -> io::Result<()> {
+        fs::File::open(self.path(path))?.sync_all()
+    }
+
+    fn remove(&self, path: &str) -> io::Result<()> {
+        none_if_missing(fs::remove_file(self.path(path))).map(|_| ())
+    }
+}
+
+struct RealFile(fs::File);
+
+impl File for RealFile {
+    fn read_at(&self, out: &mut [u8], offset: u64) -> io::Result<usize> {
+        let mut done = 0;
+        while let Some(rest) = out.get_mut(done..).filter(|rest| !rest.is_empty()) {
+            match self.0.read_at(rest, offset + done as u64) {
+                Ok(0) => break,
+                Ok(bytes) => done += bytes,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(done)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.0.write_all_at(bytes, offset)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        self.0.sync_all()
+    }
+
+    fn set_len(&self, bytes: u64) -> io::Result<()> {
+        self.0.set_len(bytes)
+    }
+
+    fn allocate(&self, bytes: u64) -> io::Result<()> {
+        match rustix::fs::fallocate(&self.0, FallocateFlags::empty(), 0, bytes) {
+            // Not every file system has it; then a full disk shows a little later.
+            Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+}
+
+/// The system's clock.
+#[derive(Debug, Clone, Copy)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now_ms(&self) -> u64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// The system's random numbers.
+#[derive(Debug, Clone, Copy)]
+pub struct SystemRandom;
+
+impl Random for SystemRandom {
+    fn draw(&self) -> io::Result<u64> {
+        Ok(getrandom::u64()?)
+    }
+}
