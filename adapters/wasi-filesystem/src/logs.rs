@@ -1,0 +1,278 @@
+//! Logs as folders of records: going forwards to the newest one, and linking the next.
+//!
+//! Must never call a commit failed that somebody may see, nor follow a record that a crash could
+//! still take away.
+
+use std::collections::BTreeSet;
+
+use billet_block::{BLOCK_BYTES_MAX, CID_BYTES, CborError, Cid, Codec};
+use billet_plain::{
+    CHECKPOINT, Draft, Journal, LOGS, ROWS_BYTES_MAX, Record, RecordError, Refused, log_folder,
+    log_of_folder, read_checkpoint, read_record, record_folder, write_checkpoint, write_record,
+};
+
+use crate::bindings::billet::store::types::StoreError;
+use crate::bindings::wasi::clocks::monotonic_clock;
+use crate::bindings::wasi::filesystem::types::ErrorCode;
+use crate::bindings::wasi::random::random::get_random_u64;
+use crate::convert::write_cid;
+use crate::folder::{self, told};
+use crate::memory;
+
+/// How many records are read before they are followed.
+const RECORDS_AT_ONCE: usize = 16;
+/// Most bytes of a record's file.
+const RECORD_BYTES_MAX: u64 = (CID_BYTES + BLOCK_BYTES_MAX) as u64;
+/// Most bytes of a checkpoint's file: the rows, and what stands between them.
+const CHECKPOINT_BYTES_MAX: u64 = 2 * ROWS_BYTES_MAX;
+/// Longest wait after the first commit that somebody else won; doubled for each further one.
+const BACK_OFF_NS: u64 = 4_000_000;
+/// How often that is doubled.
+const BACK_OFF_DOUBLINGS_MAX: u32 = 6;
+
+/// Goes forwards to the newest commit of `log` and looks at all that is then known of it.
+pub(crate) async fn at_newest<T>(
+    log: &str,
+    look: impl FnOnce(&Journal) -> T,
+) -> Result<T, StoreError> {
+    let folder = folder_of(log)?;
+    // It may have been forgotten while this instance waited for the last record that is not there.
+    while advance(log, &folder).await? || memory::with_journal(log, |_, _| ()).is_none() {}
+    memory::with_journal(log, |journal, _| look(journal)).ok_or(StoreError::Unavailable)
+}
+
+/// The names of all logs that ever had a folder, in order, those after `after`. A log's folder is
+/// its durable key: this host has no other map.
+pub(crate) async fn names(after: Option<&str>) -> Result<Vec<String>, StoreError> {
+    let folders = folder::list(LOGS).await;
+    let folders = folders.map_err(|code| told("listing the logs", &code))?;
+    let logs = folders.iter().filter_map(|name| log_of_folder(name));
+    let logs: BTreeSet<String> = logs
+        .filter(|log| after.is_none_or(|after| log.as_str() > after))
+        .collect();
+    Ok(logs.into_iter().collect())
+}
+
+/// Makes a commit: **the one commit point**. Gives its record's CID and number.
+pub(crate) async fn commit(log: &str, draft: Draft) -> Result<(Cid, u64), StoreError> {
+    let expect = draft.expect;
+    let is_known = |journal: &Journal| journal.newest().map(|newest| newest.commit) == expect;
+    // What is remembered may be old, but then the link below finds the next number taken.
+    if memory::with_journal(log, |journal, _| is_known(journal)) != Some(true) {
+        at_newest(log, |_| ()).await?;
+    }
+    let drafted = memory::with_journal(log, |journal, claims| journal.draft(draft, claims));
+    let record = match drafted.ok_or(StoreError::Unavailable)? {
+        Ok(record) => record,
+        Err(Refused::Conflict) => return Err(lost(log).await),
+        Err(refused) => return Err(refusal(&refused)),
+    };
+    let (cid, file) = write_record(&record).map_err(|error| match error {
+        CborError::TooLong(_) => StoreError::Invalid("more than a record holds".to_owned()),
+        other => StoreError::Invalid(other.to_string()),
+    })?;
+    let (folder, seq) = (folder_of(log)?, record.seq);
+    if !link(&folder, seq, file).await? {
+        return Err(lost(log).await);
+    }
+    let ended = [&record.adopt[..], &record.hold, &record.discard].concat();
+    // Another call of this instance may have read it already.
+    memory::with_journal(log, |journal, _| follow(journal, vec![(cid, record)])).transpose()?;
+    memory::forget_claims(&ended);
+    memory::count_lost(log, false);
+    checkpoint(log, &folder).await;
+    Ok((cid, seq))
+}
+
+/// Writes the record and gives it its number; false where that is taken. When this returns true
+/// the commit is durable; when it does not return, nobody knows.
+async fn link(folder: &str, seq: u64, file: Vec<u8>) -> Result<bool, StoreError> {
+    let records = records_of(folder, seq);
+    let prepared = async {
+        folder::ensure(&records).await?;
+        folder::write_temporary(file).await
+    };
+    let temporary = prepared
+        .await
+        .map_err(|code| told("writing a record", &code))?;
+    let linked = folder::link(&temporary, &path_of(folder, seq)).await;
+    match linked {
+        Ok(()) => {}
+        Err(ErrorCode::Exist) => {
+            folder::remove(&temporary).await;
+            return Ok(false);
+        }
+        Err(code) if leaves_nothing(&code) => {
+            folder::remove(&temporary).await;
+            return Err(told("linking a record", &code));
+        }
+        Err(code) => end(&code),
+    }
+    // I5: blocks were synced when they were claimed, now the record's name, then the answer.
+    if let Err(code) = folder::sync(&records).await {
+        end(&code);
+    }
+    folder::remove(&temporary).await;
+    Ok(true)
+}
+
+/// Whether a link that failed in this way cannot have been made.
+fn leaves_nothing(code: &ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::Access
+            | ErrorCode::InsufficientSpace
+            | ErrorCode::NoEntry
+            | ErrorCode::NotPermitted
+            | ErrorCode::Quota
+            | ErrorCode::ReadOnly
+            | ErrorCode::TooManyLinks
+            | ErrorCode::Unsupported
+    )
+}
+
+/// Ends this instance where a record may or may not survive a crash. Others can see it already, so
+/// that "failed" would be a lie, as "done" would be.
+fn end(code: &ErrorCode) -> ! {
+    eprintln!("billet: a commit may be lost in a crash: {code:?}");
+    std::process::abort()
+}
+
+/// Waits a little, longer each time, so that those who race for one log get through.
+async fn lost(log: &str) -> StoreError {
+    let times = memory::count_lost(log, true);
+    let doublings = times.saturating_sub(1).min(BACK_OFF_DOUBLINGS_MAX);
+    let longest = BACK_OFF_NS << doublings;
+    monotonic_clock::wait_for(get_random_u64() % longest).await;
+    StoreError::Conflict
+}
+
+/// Reads and follows some more records; false where there were no more.
+async fn advance(log: &str, folder: &str) -> Result<bool, StoreError> {
+    let Some(first) = memory::with_journal(log, |journal, _| journal.next_seq()) else {
+        memory::remember(begin(log, folder).await?);
+        return Ok(true);
+    };
+    let mut found = Vec::new();
+    let mut folders = BTreeSet::new();
+    for seq in (first..).take(RECORDS_AT_ONCE) {
+        let Some(record) = read(folder, seq).await? else {
+            break;
+        };
+        folders.insert(records_of(folder, seq));
+        found.push(record);
+    }
+    // I7: whoever linked them may have vanished before syncing, and then a crash takes them away.
+    for records in folders {
+        let synced = folder::sync(&records).await;
+        synced.map_err(|code| told("syncing records", &code))?;
+    }
+    let more = found.len() == RECORDS_AT_ONCE;
+    memory::with_journal(log, |journal, _| follow(journal, found)).transpose()?;
+    Ok(more)
+}
+
+/// Takes records in order, passing over those that were taken already.
+fn follow(journal: &mut Journal, records: Vec<(Cid, Record)>) -> Result<(), StoreError> {
+    for (cid, record) in records {
+        if record.seq == journal.next_seq() && journal.follow(cid, record).is_err() {
+            return Err(StoreError::Corrupt(write_cid(&cid)));
+        }
+    }
+    Ok(())
+}
+
+/// Where reading `log` begins: its checkpoint, if that is good, or before its first record.
+async fn begin(log: &str, folder: &str) -> Result<Journal, StoreError> {
+    let file = folder::read(&format!("{folder}/{CHECKPOINT}"), CHECKPOINT_BYTES_MAX).await;
+    let file = match file {
+        Ok(Some(file)) => file,
+        Ok(None) => return Ok(Journal::new(log)),
+        Err(code) => return Err(told("reading a checkpoint", &code)),
+    };
+    let journal = match read_checkpoint(log, &file) {
+        Ok(journal) => journal,
+        Err(error) => {
+            eprintln!("billet: {folder}: {error}; reading from the first record");
+            return Ok(Journal::new(log));
+        }
+    };
+    let Some(newest) = journal.newest() else {
+        return Ok(Journal::new(log));
+    };
+    // A checkpoint is written after its record was durable: without it, records were lost.
+    match read(folder, newest.seq).await? {
+        Some((cid, _)) if cid == newest.commit => Ok(journal),
+        _ => Err(StoreError::Corrupt(write_cid(&newest.commit))),
+    }
+}
+
+/// Writes a checkpoint where one is due. One that cannot be written is tried again much later: it
+/// only spares reading.
+async fn checkpoint(log: &str, folder: &str) {
+    let due = memory::with_journal(log, |journal, _| {
+        if !journal.is_checkpoint_due() {
+            return None;
+        }
+        let newest = journal.newest().map(|newest| newest.seq);
+        journal.set_checkpoint(newest.unwrap_or(0));
+        write_checkpoint(journal).ok().flatten()
+    });
+    let Some(file) = due.flatten() else { return };
+    let written = async {
+        let temporary = folder::write_temporary(file).await?;
+        folder::replace(&temporary, &format!("{folder}/{CHECKPOINT}")).await
+    };
+    if let Err(code) = written.await {
+        eprintln!("billet: no checkpoint in {folder}: {code:?}");
+    }
+}
+
+/// The record `seq`, or none where there is no such record yet.
+async fn read(folder: &str, seq: u64) -> Result<Option<(Cid, Record)>, StoreError> {
+    let file = folder::read(&path_of(folder, seq), RECORD_BYTES_MAX).await;
+    let Some(file) = file.map_err(|code| told("reading a record", &code))? else {
+        return Ok(None);
+    };
+    match read_record(&file) {
+        Ok(read) => Ok(Some(read)),
+        Err(error) => {
+            eprintln!("billet: {}: {error}", path_of(folder, seq));
+            Err(StoreError::Corrupt(name_in(&file, &error)))
+        }
+    }
+}
+
+/// The name of a record that cannot be read, as far as it can be told.
+fn name_in(file: &[u8], error: &RecordError) -> Vec<u8> {
+    let name = file
+        .get(..CID_BYTES)
+        .filter(|name| Cid::from_bytes(name).is_ok());
+    match (name, error) {
+        (Some(name), _) => name.to_vec(),
+        _ => write_cid(&Cid::of(Codec::DagCbor, file)),
+    }
+}
+
+fn refusal(refused: &Refused) -> StoreError {
+    match refused {
+        Refused::Conflict => StoreError::Conflict,
+        Refused::UnknownClaim => StoreError::NotFound,
+        Refused::Full => StoreError::Full,
+        other => StoreError::Invalid(other.to_string()),
+    }
+}
+
+fn folder_of(log: &str) -> Result<String, StoreError> {
+    let name = log_folder(log);
+    let name = name.ok_or_else(|| StoreError::Invalid("no name for a log".to_owned()))?;
+    Ok(format!("{LOGS}/{name}"))
+}
+
+fn records_of(folder: &str, seq: u64) -> String {
+    format!("{folder}/{}", record_folder(seq))
+}
+
+fn path_of(folder: &str, seq: u64) -> String {
+    format!("{folder}/{}/{seq}", record_folder(seq))
+}

@@ -1,0 +1,191 @@
+//! What one instance remembers: open descriptors, pending claims, and copies of what lies on disk.
+//!
+//! No truth may live here: all but the pending claims can be had again from the directory, and a
+//! claim that vanishes was never committed. Must never be borrowed across an await.
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use billet_plain::{Claims, Journal, KeyPair};
+
+use crate::bindings::billet::store::types::StoreError;
+use crate::bindings::wasi::cli::environment::get_environment;
+use crate::bindings::wasi::clocks::system_clock;
+use crate::bindings::wasi::filesystem::preopens::get_directories;
+use crate::bindings::wasi::filesystem::types::{Descriptor, ErrorCode};
+use crate::bindings::wasi::random::random::get_random_u64;
+
+/// How many logs are remembered.
+const JOURNALS_MAX: usize = 64;
+
+/// How many folders are known to be durable before all are looked at anew.
+const FOLDERS_MAX: usize = 4096;
+
+/// Milliseconds to wait for room in the table of claims.
+const CLAIMS_RETRY_MS: u32 = 1000;
+
+#[derive(Default)]
+struct Memory {
+    claims: Claims,
+    journals: BTreeMap<String, Remembered>,
+    /// Counts uses of journals, to tell which one was left alone longest.
+    uses: u64,
+    durable: BTreeSet<String>,
+}
+
+struct Remembered {
+    journal: Journal,
+    used: u64,
+    /// Commits in a row that somebody else won.
+    lost: u32,
+}
+
+thread_local! {
+    static ROOT: OnceCell<Option<Rc<Descriptor>>> = const { OnceCell::new() };
+    static SETTINGS: OnceCell<BTreeMap<String, String>> = const { OnceCell::new() };
+    static KEYS: OnceCell<KeyPair> = const { OnceCell::new() };
+    static MEMORY: RefCell<Memory> = RefCell::new(Memory::default());
+}
+
+/// The first directory that the host opened for this component.
+pub(crate) fn root() -> Result<Rc<Descriptor>, ErrorCode> {
+    let first = || {
+        let first = get_directories().into_iter().next();
+        first.map(|(descriptor, _)| Rc::new(descriptor))
+    };
+    ROOT.with(|root| root.get_or_init(first).clone())
+        .ok_or(ErrorCode::NoDevice)
+}
+
+/// A variable of the environment, none where it is empty. The secret is not among them.
+pub(crate) fn setting(name: &str) -> Option<String> {
+    SETTINGS.with(|settings| {
+        let settings = settings.get_or_init(|| {
+            let variables = get_environment().into_iter();
+            variables
+                .filter(|(name, value)| name != SECRET && !value.is_empty())
+                .collect()
+        });
+        settings.get(name).cloned()
+    })
+}
+
+const ACCESS_KEY: &str = "BILLET_ACCESS_KEY_ID";
+const SECRET: &str = "BILLET_SECRET_ACCESS_KEY";
+
+/// Does something with the key pair of the environment.
+pub(crate) fn with_keys<T>(action: impl FnOnce(&KeyPair) -> T) -> T {
+    KEYS.with(|keys| {
+        action(keys.get_or_init(|| {
+            let mut variables = get_environment().into_iter();
+            let secret = variables.find(|(name, _)| name == SECRET);
+            KeyPair::new(setting(ACCESS_KEY), secret.map(|(_, value)| value))
+        }))
+    })
+}
+
+/// Unix milliseconds.
+pub(crate) fn now_ms() -> u64 {
+    let now = system_clock::now();
+    let seconds = u64::try_from(now.seconds).unwrap_or(0);
+    seconds
+        .saturating_mul(1000)
+        .saturating_add(u64::from(now.nanoseconds / 1_000_000))
+}
+
+/// A new claim of `space`. Its number is drawn, since instances cannot count together.
+pub(crate) fn open_claim(space: &str) -> Result<u64, StoreError> {
+    let now_ms = now_ms();
+    with(|memory| {
+        if memory.claims.is_full() {
+            return Err(StoreError::Busy(CLAIMS_RETRY_MS));
+        }
+        loop {
+            let id = get_random_u64();
+            if memory.claims.open(id, space, now_ms) {
+                return Ok(id);
+            }
+        }
+    })
+}
+
+/// Forgets pending claims.
+pub(crate) fn forget_claims<'a>(claims: impl IntoIterator<Item = &'a u64>) {
+    with(|memory| {
+        for claim in claims {
+            memory.claims.forget(*claim);
+        }
+    });
+}
+
+/// Whether this instance has synced the folder that `folder` is in since it was made.
+pub(crate) fn is_durable(folder: &str) -> bool {
+    with(|memory| memory.durable.contains(folder))
+}
+
+/// Notes that the folder's own name is durable.
+pub(crate) fn set_durable(folder: &str) {
+    with(|memory| {
+        if memory.durable.len() >= FOLDERS_MAX {
+            memory.durable.clear();
+        }
+        memory.durable.insert(folder.to_owned());
+    });
+}
+
+/// Does something with a log as far as it is remembered, and with the pending claims.
+pub(crate) fn with_journal<T>(
+    log: &str,
+    action: impl FnOnce(&mut Journal, &Claims) -> T,
+) -> Option<T> {
+    with(|memory| {
+        memory.uses = memory.uses.saturating_add(1);
+        let remembered = memory.journals.get_mut(log)?;
+        remembered.used = memory.uses;
+        Some(action(&mut remembered.journal, &memory.claims))
+    })
+}
+
+/// Remembers a log, unless it is remembered up to a later commit.
+pub(crate) fn remember(journal: Journal) {
+    with(|memory| {
+        let log = journal.log().to_owned();
+        let known = memory.journals.get(&log);
+        if known.is_some_and(|known| known.journal.next_seq() >= journal.next_seq()) {
+            return;
+        }
+        if memory.journals.len() >= JOURNALS_MAX {
+            let oldest = memory.journals.iter().min_by_key(|(_, each)| each.used);
+            if let Some(oldest) = oldest.map(|(log, _)| log.clone()) {
+                memory.journals.remove(&oldest);
+            }
+        }
+        let (used, lost) = (memory.uses, 0);
+        let remembered = Remembered {
+            journal,
+            used,
+            lost,
+        };
+        memory.journals.insert(log, remembered);
+    });
+}
+
+/// How many commits of a log were lost in a row, this one counted; or none is any more.
+pub(crate) fn count_lost(log: &str, lost: bool) -> u32 {
+    with(|memory| {
+        let Some(remembered) = memory.journals.get_mut(log) else {
+            return 1;
+        };
+        remembered.lost = if lost {
+            remembered.lost.saturating_add(1)
+        } else {
+            0
+        };
+        remembered.lost
+    })
+}
+
+fn with<T>(action: impl FnOnce(&mut Memory) -> T) -> T {
+    MEMORY.with_borrow_mut(action)
+}
