@@ -7,7 +7,7 @@ use billet_s3::payload::MAX_UPLOAD_BYTES;
 use billet_s3::xml::response::{self, CopyResult};
 
 use super::{source, write_conditions};
-use crate::bindings::billet::bucket::changes::{Copy, Op, Put};
+use crate::bindings::billet::bucket::changes::{Copying, Op, Put};
 use crate::bindings::billet::bucket::types::{Attributes, Bucket, Condition, Object, Refusal};
 use crate::call::{Call, Change};
 use crate::refusal::{Place, Result};
@@ -81,7 +81,7 @@ fn rehash(asked: &CopyObject, object: &Object) -> Option<Algorithm> {
 impl Plan {
     async fn by_reference(&self, call: &Call, bucket: &Bucket) -> Result<Change> {
         let source = &self.asked.source;
-        let copy = Copy {
+        let copy = Copying {
             key: call.key().to_owned(),
             source_log: source.bucket.clone(),
             source_key: source.key.clone(),
