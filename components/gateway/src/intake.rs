@@ -54,6 +54,10 @@ impl Promise {
         let size = body_length_bytes(head, payload)?;
         let framing = Framing::parse(head, payload)?;
         let announced = Announced::parse(head)?;
+        if framing.is_none() && matches!(announced, Announced::Trailer(_)) {
+            // A plain body has no trailer that could keep the promise.
+            return Err(Code::MalformedTrailerError.into());
+        }
         let md5 = checksum::content_md5(head)?;
         Ok(Self {
             size,

@@ -39,7 +39,7 @@ pub(crate) async fn handle(
     let id = asked.upload_id.clone();
     let assembly = match objects::assemble(log, key, id.clone(), parts.clone()).await {
         Ok(assembly) => assembly,
-        Err(Refusal::Completed(object)) => return Ok(told(call, &object)),
+        Err(Refusal::Completed(object)) => return Ok(told(call, &object, parts.len())),
         Err(refusal) => return Err(place.refusal(refusal)),
     };
     // A repeated completion is answered before its condition is looked at.
@@ -60,10 +60,10 @@ pub(crate) async fn handle(
     };
     match call.attempt(&bucket, Op::Complete(complete)).await? {
         Ok(change) => match &change.done.object {
-            Some(object) => Ok(change.told(told(call, object))),
+            Some(object) => Ok(change.told(told(call, object, parts.len()))),
             None => Err(billet_s3::Code::InternalError.into()),
         },
-        Err(Refusal::Completed(object)) => Ok(told(call, &object)),
+        Err(Refusal::Completed(object)) => Ok(told(call, &object, parts.len())),
         Err(refusal) => Err(place.refusal(refusal)),
     }
 }
@@ -77,7 +77,7 @@ fn named(part: CompletedPart) -> NamedPart {
     }
 }
 
-fn told(call: &Call, object: &Object) -> Reply {
+fn told(call: &Call, object: &Object, parts: usize) -> Reply {
     let host = call.identity.host().unwrap_or_default();
     let result = CompleteMultipartUploadResult {
         location: &format!("http://{host}{}", call.target.to_raw_path()),
@@ -85,7 +85,7 @@ fn told(call: &Call, object: &Object) -> Reply {
         key: call.key(),
         etag: &object.etag,
         checksum: convert::first(&object.checksums),
-        part_count: u32::try_from(object.parts.len()).unwrap_or(u32::MAX),
+        part_count: u32::try_from(parts).unwrap_or(u32::MAX),
     };
     Reply::xml(response::complete_multipart_upload(&result))
         .header("x-ipfs-cid", convert::cid(&object.content.root))
