@@ -1,1 +1,36 @@
 //! The native host: listener, instance pools, and the store behind the components.
+//!
+//! It supplies effects — files, sockets, clocks, secrets — and knows neither S3 nor trees. Must
+//! never do what a component could do.
+
+mod admin;
+mod apply;
+mod bindings;
+mod bodies;
+mod buffers;
+pub mod cli;
+pub mod commands;
+pub mod components;
+pub mod config;
+pub mod credentials;
+mod digests;
+mod disk;
+mod effects;
+mod engine;
+pub mod first_start;
+mod guest;
+mod imports;
+mod listener;
+pub mod logging;
+mod metrics;
+mod mst;
+mod peers;
+mod pools;
+mod serve;
+mod settings;
+pub mod store;
+pub mod traits;
+mod wire;
+
+pub use serve::{Running, ServeError, serve, start, start_over};
+pub use settings::{Limits, Settings};

@@ -1,0 +1,231 @@
+//! Bodies of requests and answers on their way between the connection and an instance.
+//!
+//! They count bytes, watch the peer's rate and tell the connection when they have ended. Must
+//! never hold bytes back.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use wasmtime_wasi_http::{Error as HttpError, WasiBody};
+
+use crate::metrics::Metrics;
+use crate::settings::Limits;
+use crate::wire::{Half, RateWindow};
+
+/// What is read of a body that nobody wants, so that the client gets to read the answer.
+const DRAIN_BYTES_MAX: usize = 1 << 20;
+const DRAIN_MS_MAX: u64 = 5_000;
+
+/// The body of a request.
+pub(crate) struct RequestBody {
+    inner: Option<Incoming>,
+    window: RateWindow,
+    half: Option<Half>,
+    ended: Option<oneshot::Sender<()>>,
+    metrics: Arc<Metrics>,
+    /// Whether the client sends it without being asked, or was asked.
+    flowing: bool,
+}
+
+impl RequestBody {
+    /// Watches a body; the receiver resolves when it has ended.
+    pub(crate) fn new(
+        inner: Incoming,
+        asks_first: bool,
+        half: Half,
+        limits: &Limits,
+        metrics: &Arc<Metrics>,
+    ) -> (Self, oneshot::Receiver<()>) {
+        let (ended, told) = oneshot::channel();
+        let mut body = Self {
+            inner: Some(inner),
+            window: RateWindow::new(limits),
+            half: Some(half),
+            ended: Some(ended),
+            metrics: Arc::clone(metrics),
+            flowing: !asks_first,
+        };
+        if body.is_end_stream() {
+            body.end();
+        }
+        (body, told)
+    }
+
+    /// There is nothing more to come.
+    fn end(&mut self) {
+        self.inner = None;
+        self.half = None;
+        self.ended = None;
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = HttpError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
+        self.flowing = true;
+        let Some(inner) = &mut self.inner else { return Poll::Ready(None) };
+        match Pin::new(inner).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                let bytes = frame.data_ref().map_or(0, Bytes::len);
+                self.window.progress(bytes);
+                self.metrics.bytes_in.add(bytes);
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(error))) => {
+                self.end();
+                Poll::Ready(Some(Err(HttpError::Hyper(error))))
+            }
+            Poll::Ready(None) => {
+                self.end();
+                Poll::Ready(None)
+            }
+            Poll::Pending if self.window.too_slow(cx) => {
+                self.metrics.peers_too_slow.add(1);
+                self.end();
+                Poll::Ready(Some(Err(HttpError::ConnectionReadTimeout)))
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+    }
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        let (Some(mut inner), half) = (self.inner.take(), self.half.take()) else { return };
+        if inner.is_end_stream() || !self.flowing {
+            return;
+        }
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        runtime.spawn(async move {
+            let mut rest = DRAIN_BYTES_MAX;
+            let drain = async {
+                while let Some(Ok(frame)) = inner.frame().await {
+                    rest = rest.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+                    if rest == 0 {
+                        return;
+                    }
+                }
+            };
+            let _ = tokio::time::timeout(Duration::from_millis(DRAIN_MS_MAX), drain).await;
+            drop(half);
+        });
+    }
+}
+
+/// The line of the log about a request, written when its answer has ended.
+pub(crate) struct Line {
+    pub(crate) method: http::Method,
+    /// Without the query, which may hold a signature.
+    pub(crate) path: String,
+    pub(crate) status: http::StatusCode,
+    /// Bytes of the answer's body, where its head names them.
+    pub(crate) length: Option<usize>,
+    pub(crate) request_id: String,
+    pub(crate) peer: std::net::IpAddr,
+    pub(crate) start: Instant,
+}
+
+/// The body of an answer.
+pub(crate) struct ResponseBody {
+    inner: WasiBody,
+    whole: bool,
+    bytes: usize,
+    line: Line,
+    metrics: Arc<Metrics>,
+    _permit: Option<OwnedSemaphorePermit>,
+    _half: Half,
+}
+
+impl ResponseBody {
+    /// Watches a body; permit and half end with it.
+    pub(crate) fn new(
+        inner: WasiBody,
+        permit: Option<OwnedSemaphorePermit>,
+        half: Half,
+        line: Line,
+        metrics: &Arc<Metrics>,
+    ) -> Self {
+        Self {
+            whole: inner.is_end_stream() || line.method == http::Method::HEAD,
+            inner,
+            bytes: 0,
+            line,
+            metrics: Arc::clone(metrics),
+            _permit: permit,
+            _half: half,
+        }
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = HttpError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
+        let poll = Pin::new(&mut self.inner).poll_frame(cx);
+        match &poll {
+            Poll::Ready(Some(Ok(frame))) => {
+                let bytes = frame.data_ref().map_or(0, Bytes::len);
+                self.bytes = self.bytes.saturating_add(bytes);
+                self.whole = self.inner.is_end_stream() || self.line.length == Some(self.bytes);
+                self.metrics.bytes_out.add(bytes);
+            }
+            Poll::Ready(None) => self.whole = true,
+            Poll::Ready(Some(Err(error))) => {
+                tracing::warn!(request_id = self.line.request_id, %error, "answer broken off");
+            }
+            Poll::Pending => {}
+        }
+        poll
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+impl Drop for ResponseBody {
+    fn drop(&mut self) {
+        let Line { method, path, status, request_id, peer, start, .. } = &self.line;
+        let time = start.elapsed();
+        self.metrics.request(method, *status, time);
+        tracing::info!(
+            %method,
+            path,
+            status = status.as_u16(),
+            bytes = self.bytes,
+            whole = self.whole,
+            time_us = u64::try_from(time.as_micros()).unwrap_or(u64::MAX),
+            request_id,
+            %peer,
+            "request"
+        );
+    }
+}

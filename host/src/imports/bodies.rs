@@ -1,0 +1,34 @@
+//! `billet:store/bodies`: streams in and out. The work is in `put.rs` and `get.rs`.
+//!
+//! Must never hold more of a body than a few leaves.
+
+use wasmtime::component::{Accessor, FutureReader, StreamReader};
+
+use super::{get, put};
+use crate::bindings::billet::store::bodies::{self, Body, Span};
+use crate::bindings::billet::store::types::StoreError;
+use crate::guest::{Guest, Host};
+
+impl bodies::Host for Guest {}
+
+type Stream = (StreamReader<u8>, FutureReader<Result<(), StoreError>>);
+
+impl bodies::HostWithStore<Guest> for Host {
+    async fn put(
+        accessor: &Accessor<Guest, Self>,
+        space: String,
+        content: StreamReader<u8>,
+        size: u64,
+        digests: Vec<String>,
+    ) -> wasmtime::Result<Result<Body, StoreError>> {
+        put::put(accessor, space, content, size, digests).await
+    }
+
+    async fn get(
+        accessor: &Accessor<Guest, Self>,
+        first: Vec<Span>,
+        rest: Option<StreamReader<Span>>,
+    ) -> wasmtime::Result<Result<Stream, StoreError>> {
+        get::get(accessor, first, rest).await
+    }
+}

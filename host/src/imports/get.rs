@@ -1,0 +1,180 @@
+//! A body on its way out: spans of blocks, read ahead by one and handed on without a copy.
+//!
+//! The stream is made from an HTTP body, which the answer unwraps again: so no byte is copied, it
+//! outlives the instance, and an error breaks the answer off even where the guest does not look.
+//! Must never let a byte leave before its block was checked (I6).
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::channel::mpsc;
+use futures::stream;
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
+use tokio::sync::oneshot;
+use wasmtime::{AsContextMut, StoreContextMut};
+use wasmtime::component::{
+    Access, Accessor, FutureReader, Source, StreamConsumer, StreamReader, StreamResult,
+};
+use wasmtime_wasi_http::p3::Request;
+use wasmtime_wasi_http::p3::bindings::http::types::HostRequestWithStore;
+use wasmtime_wasi_http::{Error as HttpError, WasiHttp, WasiHttpView};
+
+use super::{invalid, parse_cid, task_ended};
+use crate::bindings::billet::store::bodies::Span;
+use crate::bindings::billet::store::types::StoreError;
+use crate::buffers::BUFFER_BYTES;
+use crate::effects::Effects;
+use crate::guest::{Guest, Host};
+use crate::peers::Peer;
+
+/// Spans that wait between the guest and the reader.
+const SPANS_AHEAD: usize = 256;
+
+type Stream = (StreamReader<u8>, FutureReader<Result<(), StoreError>>);
+
+/// Opens a stream over spans; what is wrong with the first block is told at once.
+pub(super) async fn get(
+    accessor: &Accessor<Guest, Host>,
+    first: Vec<Span>,
+    rest: Option<StreamReader<Span>>,
+) -> wasmtime::Result<Result<Stream, StoreError>> {
+    let (effects, peer, spans) = accessor.with(|mut access| {
+        let guest = access.get();
+        let (effects, peer) = (Arc::clone(&guest.effects), guest.peer());
+        let spans: Spans = match rest {
+            Some(rest) => {
+                let (sender, receiver) = mpsc::channel(SPANS_AHEAD);
+                rest.pipe(access, Collector { sender, spans: Vec::new() })?;
+                Box::pin(stream::iter(first).chain(receiver))
+            }
+            None => Box::pin(stream::iter(first)),
+        };
+        Ok::<_, wasmtime::Error>((effects, peer, spans))
+    })?;
+    let mut outflow = Outflow { effects, peer, spans };
+    let leading = match outflow.next().await {
+        Some(Err(error)) => return Ok(Err(error)),
+        Some(Ok(bytes)) => Some(bytes),
+        None => None,
+    };
+    let (told, outcome) = oneshot::channel();
+    let body = StreamBody::new(outflow.flow(leading, told)).boxed_unsync();
+    accessor.with(|mut access| {
+        let hooks = access.get().http().hooks;
+        let (request, _) = Request::from_http(hooks, http::Request::new(body));
+        let request = access.get().table.push(request)?;
+        // Whoever reads the stream tells nothing back.
+        let quiet = FutureReader::new(&mut access, async { wasmtime::error::Ok(Ok(())) })?;
+        let http = Access::<Guest, WasiHttp>::new(access.as_context_mut(), Guest::http);
+        let (stream, mut trailers) = WasiHttp::consume_body(http, request, quiet)?;
+        trailers.close(&mut access)?;
+        let failure = FutureReader::new(&mut access, async move {
+            // Dropped unsent: nobody read the stream to its end, which is no failure of ours.
+            wasmtime::error::Ok(outcome.await.unwrap_or(Ok(())))
+        })?;
+        Ok(Ok((stream, failure)))
+    })
+}
+
+/// Hands spans of a guest's stream to whoever reads them.
+struct Collector {
+    sender: mpsc::Sender<Span>,
+    spans: Vec<Span>,
+}
+
+impl StreamConsumer<Guest> for Collector {
+    type Item = Span;
+
+    fn poll_consume(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut store: StoreContextMut<'_, Guest>,
+        mut source: Source<'_, Span>,
+        finish: bool,
+    ) -> Poll<wasmtime::Result<StreamResult>> {
+        let this = &mut *self;
+        match this.sender.poll_ready(cx) {
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(_)) => return Poll::Ready(Ok(StreamResult::Dropped)),
+            Poll::Pending if finish => return Poll::Ready(Ok(StreamResult::Cancelled)),
+            Poll::Pending => return Poll::Pending,
+        }
+        this.spans.reserve(1);
+        source.read(&mut store, &mut this.spans)?;
+        while let Some(span) = (!this.spans.is_empty()).then(|| this.spans.remove(0)) {
+            if this.sender.try_send(span).is_err() {
+                return Poll::Ready(Ok(StreamResult::Dropped));
+            }
+        }
+        Poll::Ready(Ok(StreamResult::Completed))
+    }
+}
+
+type Spans = Pin<Box<dyn futures::Stream<Item = Span> + Send + Sync>>;
+
+/// Reads spans one after another.
+struct Outflow {
+    effects: Arc<Effects>,
+    peer: Option<Arc<Peer>>,
+    spans: Spans,
+}
+
+impl Outflow {
+    /// The bytes of the next span; none at the end.
+    async fn next(&mut self) -> Option<Result<Bytes, StoreError>> {
+        let span = self.spans.next().await?;
+        Some(self.read(&span).await)
+    }
+
+    async fn read(&self, span: &Span) -> Result<Bytes, StoreError> {
+        let cid = parse_cid(&span.cid)?;
+        let length = usize::try_from(span.length)
+            .ok()
+            .filter(|length| *length <= BUFFER_BYTES)
+            .ok_or_else(|| invalid("a span is longer than a leaf"))?;
+        let buffers = Arc::clone(&self.effects.buffers);
+        let mut buffer = buffers.take(length, self.peer.clone()).await?;
+        let (storage, offset) = (Arc::clone(&self.effects.storage), span.offset);
+        let reading = tokio::task::spawn_blocking(move || {
+            storage.read_leaf(cid, offset, length, buffer.bytes_mut()).map(|()| buffer)
+        });
+        let buffer = reading.await.map_err(|error| task_ended(&error))??;
+        Ok(Bytes::from_owner(buffer))
+    }
+
+    /// The frames of the body. One span is read ahead while the one before is being sent.
+    fn flow(
+        mut self,
+        leading: Option<Bytes>,
+        told: oneshot::Sender<Result<(), StoreError>>,
+    ) -> impl futures::Stream<Item = Result<Frame<Bytes>, HttpError>> + Send {
+        let (mut frames, read) = mpsc::channel(0);
+        tokio::spawn(async move {
+            let mut outcome = Ok(());
+            if let Some(bytes) = leading
+                && futures::SinkExt::send(&mut frames, Ok(Frame::data(bytes))).await.is_err()
+            {
+                return;
+            }
+            while let Some(next) = self.next().await {
+                let frame = next.map_err(|error| {
+                    let text = format!("a body broke off: {error:?}");
+                    outcome = Err(error);
+                    HttpError::InternalError(Some(text))
+                });
+                let failed = frame.is_err();
+                let gone = futures::SinkExt::send(&mut frames, frame.map(Frame::data)).await.is_err();
+                if failed || gone {
+                    break;
+                }
+            }
+            // The guest may be gone, which is why the error went into the body, too.
+            let _ = told.send(outcome);
+        });
+        read
+    }
+}

@@ -1,0 +1,219 @@
+//! From settings to a running server, and from a running server to a sealed store.
+//!
+//! Must never answer a client before recovery is done, nor say it has ended while requests run.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::admin::Admin;
+use crate::buffers::Buffers;
+use crate::effects::{Effects, Front};
+use crate::engine::{Binaries, Engine};
+use crate::listener::Listener;
+use crate::metrics::Metrics;
+use crate::mst::Mst;
+use crate::peers::Peers;
+use crate::pools::Pools;
+use crate::settings::Settings;
+use crate::store::{Failure, Store};
+use crate::traits::Credentials;
+
+/// One peer address may hold this part of the buffers.
+const PEER_SHARE: usize = 4;
+
+/// Why a server does not start or did not end well.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The store cannot be opened or closed.
+    #[error("the store: {0}")]
+    Store(String),
+    /// A component does not compile or link.
+    #[error("the components: {0}")]
+    Components(String),
+    /// A task ended that must not.
+    #[error("a task ended early: {0}")]
+    Task(String),
+}
+
+/// A server that runs.
+pub struct Running {
+    listen_addr: SocketAddr,
+    admin_addr: SocketAddr,
+    stop: watch::Sender<bool>,
+    storage: Arc<Store>,
+    listener: JoinHandle<()>,
+    admin: JoinHandle<()>,
+}
+
+impl Running {
+    /// Where the S3 listener listens.
+    pub fn listen_addr(&self) -> SocketAddr {
+        self.listen_addr
+    }
+
+    /// Where health and metrics are.
+    pub fn admin_addr(&self) -> SocketAddr {
+        self.admin_addr
+    }
+
+    /// Stops: no new connections, requests get their time to end, then the store is sealed.
+    ///
+    /// # Errors
+    /// When the store could not be sealed; what was acknowledged is safe all the same.
+    pub async fn stop(self) -> Result<(), ServeError> {
+        self.stop.send_replace(true);
+        let ended = self.listener.await;
+        self.admin.abort();
+        let storage = self.storage;
+        let closed = blocking(move || storage.close()).await?;
+        closed.map_err(|error| ServeError::Store(error.to_string()))?;
+        ended.map_err(|error| ServeError::Task(error.to_string()))
+    }
+}
+
+/// Serves until `shutdown` resolves, then stops in good order.
+///
+/// # Errors
+/// When the server does not start, or the store cannot be sealed at the end.
+pub async fn serve(
+    settings: Settings,
+    credentials: Arc<dyn Credentials>,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    let running = start(settings, credentials).await?;
+    tracing::info!(listen = %running.listen_addr, admin = %running.admin_addr, "serving");
+    shutdown.await;
+    tracing::info!("stopping");
+    running.stop().await
+}
+
+/// Starts a server over the store in the settings' folder.
+///
+/// # Errors
+/// When an address is taken, the store cannot be opened or a component does not link.
+pub async fn start(
+    settings: Settings,
+    credentials: Arc<dyn Credentials>,
+) -> Result<Running, ServeError> {
+    let folder = settings.clone();
+    start_over(settings, credentials, move || crate::disk::open(&folder)).await
+}
+
+/// Starts a server over a store that `open` opens. Health is answered meanwhile.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_over<F>(
+    settings: Settings,
+    credentials: Arc<dyn Credentials>,
+    open: F,
+) -> Result<Running, ServeError>
+where
+    F: FnOnce() -> Result<Arc<Store>, Failure> + Send + 'static,
+{
+    let metrics = Arc::<Metrics>::default();
+    let (stop, stopping) = watch::channel(false);
+    let (admin_socket, admin_addr) = bind(settings.admin_listen).await?;
+    let (socket, listen_addr) = bind(settings.listen).await?;
+    let admin = Arc::new(Admin {
+        metrics: Arc::clone(&metrics),
+        gauges: OnceLock::new(),
+        stopping: stopping.clone(),
+    });
+    let admin_task = tokio::spawn(Arc::clone(&admin).run(admin_socket));
+    // Recovery and compilation do not wait for each other.
+    let (engine, storage) = tokio::join!(
+        blocking(|| Engine::new(&Binaries::default())),
+        blocking(open),
+    );
+    let engine = engine?.map_err(|error| ServeError::Components(format!("{error:#}")))?;
+    let storage = storage?.map_err(|error| ServeError::Store(error.to_string()))?;
+    let effects = Arc::new(Effects {
+        storage: Arc::clone(&storage),
+        buffers: Arc::new(Buffers::new(settings.buffers)),
+        metrics,
+    });
+    let listener = Arc::new(assemble(&settings, &engine, &effects, credentials));
+    let peers = Arc::clone(&listener.peers);
+    let gauges = Box::new(move || gauges(&effects, &peers));
+    let _ = admin.gauges.set(gauges);
+    Ok(Running {
+        listen_addr,
+        admin_addr,
+        stop,
+        storage,
+        listener: tokio::spawn(listener.run(socket, stopping)),
+        admin: admin_task,
+    })
+}
+
+fn assemble(
+    settings: &Settings,
+    engine: &Engine,
+    effects: &Arc<Effects>,
+    credentials: Arc<dyn Credentials>,
+) -> Listener {
+    let mst = Mst::start(engine, effects, settings.mst_writers, settings.mst_readers);
+    let mut config = BTreeMap::from([
+        ("region", settings.region.clone()),
+        ("space", settings.space.clone()),
+    ]);
+    for (name, list) in [("domains", &settings.domains), ("hosts", &settings.hosts)] {
+        if !list.is_empty() {
+            config.insert(name, list.join(","));
+        }
+    }
+    let front = Arc::new(Front { mst: Arc::new(mst), credentials, config });
+    let limits = settings.limits.clone();
+    Listener {
+        pools: Pools::new(engine, effects, &front, settings.reads_max, settings.writes_max),
+        peers: Arc::new(Peers::new(
+            limits.connections_max,
+            limits.connections_per_peer_max,
+            settings.buffers / PEER_SHARE,
+        )),
+        metrics: Arc::clone(&effects.metrics),
+        limits,
+    }
+}
+
+fn gauges(effects: &Effects, peers: &Peers) -> Vec<(String, u64)> {
+    let number = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
+    let (used, all, refused) = effects.buffers.usage();
+    let mut gauges = vec![
+        ("billet_buffers_used".to_owned(), number(used)),
+        ("billet_buffers".to_owned(), number(all)),
+        ("billet_buffers_refused_total".to_owned(), number(refused)),
+        ("billet_connections".to_owned(), number(peers.connections())),
+    ];
+    gauges.extend(effects.storage.gauges());
+    gauges
+}
+
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let failed = |source| ServeError::Listen { address, source };
+    let socket = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = socket.local_addr().map_err(failed)?;
+    Ok((socket, bound))
+}
+
+async fn blocking<R: Send + 'static>(
+    work: impl FnOnce() -> R + Send + 'static,
+) -> Result<R, ServeError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| ServeError::Task(error.to_string()))
+}

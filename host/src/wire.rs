@@ -1,0 +1,358 @@
+//! A connection under watch: how long a head may take, how large it may be, how slow a peer may
+//! be, and whether a head says two things about its body's length.
+//!
+//! Must never change a byte that passes.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep};
+
+use crate::settings::Limits;
+
+/// The longest head of a request.
+pub(crate) const HEAD_BYTES_MAX: usize = 16 << 10;
+
+/// What a head looked like on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It did not come in one piece after the last answer.
+    Unseen,
+    /// Nothing wrong with it.
+    Fine,
+    /// It is too long.
+    TooLong,
+    /// It says more than one thing about the body's length.
+    Ambiguous,
+}
+
+/// What the two ends of a connection know of each other: the bytes and the requests.
+#[derive(Debug, Default)]
+pub(crate) struct WireState {
+    requests: AtomicUsize,
+    /// Halves of the request under way that have not ended: its body and its answer.
+    halves: AtomicUsize,
+    verdict: AtomicU8,
+}
+
+/// One half of a request under way.
+#[derive(Debug)]
+pub(crate) struct Half(Arc<WireState>);
+
+impl WireState {
+    /// A request begins: what its head looked like, and its two halves.
+    pub(crate) fn begin(self: &Arc<Self>) -> (Verdict, Half, Half) {
+        let verdict = match self.verdict.swap(0, Ordering::AcqRel) {
+            1 => Verdict::Fine,
+            2 => Verdict::TooLong,
+            3 => Verdict::Ambiguous,
+            _ => Verdict::Unseen,
+        };
+        self.requests.fetch_add(1, Ordering::AcqRel);
+        self.halves.fetch_add(2, Ordering::AcqRel);
+        (verdict, Half(Arc::clone(self)), Half(Arc::clone(self)))
+    }
+
+    fn tell(&self, verdict: Verdict) {
+        let number = match verdict {
+            Verdict::Unseen => 0,
+            Verdict::Fine => 1,
+            Verdict::TooLong => 2,
+            Verdict::Ambiguous => 3,
+        };
+        self.verdict.store(number, Ordering::Release);
+    }
+}
+
+impl Drop for Half {
+    fn drop(&mut self) {
+        self.0.halves.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// How many bytes pass in a span of time, while somebody waits for them.
+#[derive(Debug)]
+pub(crate) struct RateWindow {
+    length: Duration,
+    bytes_min: u64,
+    bytes: u64,
+    end: Option<Pin<Box<Sleep>>>,
+}
+
+impl RateWindow {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let seconds = limits.rate_window_ms / 1_000;
+        Self {
+            length: Duration::from_millis(limits.rate_window_ms),
+            bytes_min: limits.rate_min_bytes.saturating_mul(seconds),
+            bytes: 0,
+            end: None,
+        }
+    }
+
+    /// Bytes have passed.
+    pub(crate) fn progress(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+        // Nobody waited at the window's end: what counts begins anew.
+        if self.end.as_ref().is_some_and(|end| end.is_elapsed()) {
+            self.reset();
+        }
+    }
+
+    /// Nothing is under way.
+    pub(crate) fn reset(&mut self) {
+        (self.bytes, self.end) = (0, None);
+    }
+
+    /// To be called while waiting: whether too few bytes came in the window that ends now.
+    pub(crate) fn too_slow(&mut self, cx: &mut Context<'_>) -> bool {
+        loop {
+            let length = self.length;
+            let end = self.end.get_or_insert_with(|| Box::pin(tokio::time::sleep(length)));
+            if end.as_mut().poll(cx).is_pending() {
+                return false;
+            }
+            if self.bytes < self.bytes_min {
+                return true;
+            }
+            self.reset();
+        }
+    }
+}
+
+/// A connection.
+pub(crate) struct Wire<S> {
+    stream: S,
+    state: Arc<WireState>,
+    head: Head,
+    deadline: Pin<Box<Sleep>>,
+    idle: Duration,
+    head_read: Duration,
+    written: RateWindow,
+    requests: usize,
+}
+
+impl<S> Wire<S> {
+    /// Watches `stream`; the state is for whoever answers the requests.
+    pub(crate) fn new(stream: S, limits: &Limits) -> (Self, Arc<WireState>) {
+        let state = Arc::<WireState>::default();
+        let idle = Duration::from_millis(limits.idle_ms);
+        let wire = Self {
+            stream,
+            state: Arc::clone(&state),
+            head: Head::default(),
+            deadline: Box::pin(tokio::time::sleep(idle)),
+            idle,
+            head_read: Duration::from_millis(limits.header_read_ms),
+            written: RateWindow::new(limits),
+            requests: 0,
+        };
+        (wire, state)
+    }
+
+    fn set_deadline(&mut self, length: Duration) {
+        let now = Instant::now();
+        self.deadline.as_mut().reset(now.checked_add(length).unwrap_or(now));
+    }
+
+    /// Whether a head is being waited for or read. Begins anew after each request.
+    fn in_head(&mut self) -> bool {
+        if self.state.halves.load(Ordering::Acquire) > 0 {
+            return false;
+        }
+        let requests = self.state.requests.load(Ordering::Acquire);
+        if requests != self.requests {
+            self.requests = requests;
+            self.head = Head::default();
+            self.written.reset();
+            self.set_deadline(self.idle);
+        }
+        true
+    }
+
+    fn see(&mut self, bytes: &[u8]) {
+        if self.head.bytes.is_empty() && !bytes.is_empty() {
+            self.set_deadline(self.head_read);
+        }
+        if let Some(verdict) = self.head.push(bytes) {
+            self.state.tell(verdict);
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let in_head = self.in_head();
+        let before = buffer.filled().len();
+        let poll = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if !in_head {
+            return poll;
+        }
+        match poll {
+            Poll::Pending if self.deadline.as_mut().poll(cx).is_ready() => {
+                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+            }
+            Poll::Ready(Ok(())) => {
+                let fresh = buffer.filled().get(before..).unwrap_or_default();
+                self.see(fresh);
+                Poll::Ready(Ok(()))
+            }
+            other => other,
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Wire<S> {
+    fn judge_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        poll: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        match &poll {
+            Poll::Ready(Ok(bytes)) => self.written.progress(*bytes),
+            Poll::Pending if self.written.too_slow(cx) => {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            _ => {}
+        }
+        poll
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let poll = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.judge_write(cx, poll)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let poll = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.judge_write(cx, poll)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// The head of a request as it comes in.
+#[derive(Debug, Default)]
+struct Head {
+    bytes: Vec<u8>,
+    judged: bool,
+}
+
+impl Head {
+    /// Adds bytes; the verdict when there can be one.
+    fn push(&mut self, bytes: &[u8]) -> Option<Verdict> {
+        if self.judged {
+            return None;
+        }
+        let room = HEAD_BYTES_MAX.saturating_sub(self.bytes.len());
+        let seen = self.bytes.len().saturating_sub(3);
+        self.bytes.extend_from_slice(bytes.get(..room.min(bytes.len())).unwrap_or_default());
+        let fresh = self.bytes.get(seen..).unwrap_or_default();
+        // Line ends may come without their carriage return.
+        let ends = fresh.windows(4).any(|four| four == b"\r\n\r\n")
+            || fresh.windows(2).any(|two| two == b"\n\n");
+        let verdict = match ends {
+            true => judge(&self.bytes),
+            false if bytes.len() >= room => Verdict::TooLong,
+            false => return None,
+        };
+        self.judged = true;
+        Some(verdict)
+    }
+}
+
+/// What a whole head says about its body's length.
+fn judge(head: &[u8]) -> Verdict {
+    let (mut lengths, mut codings) = (0_usize, 0_usize);
+    for line in head.split(|byte| *byte == b'\n') {
+        if line.is_empty() || line == b"\r" {
+            break;
+        }
+        let name = line.split(|byte| *byte == b':').next().unwrap_or_default().trim_ascii();
+        if name.eq_ignore_ascii_case(b"content-length") {
+            lengths = lengths.saturating_add(1);
+        } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            codings = codings.saturating_add(1);
+        }
+    }
+    if lengths.saturating_add(codings) > 1 { Verdict::Ambiguous } else { Verdict::Fine }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_is_judged_wherever_it_is_cut() {
+        let long = format!("GET / HTTP/1.1\r\nx: {}\r\n\r\n", "y".repeat(HEAD_BYTES_MAX));
+        for (text, expected) in [
+            ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", Verdict::Fine),
+            ("PUT / HTTP/1.1\r\ncontent-length: 3\r\n\r\ncontent-length: 4\r\n\r\n", Verdict::Fine),
+            ("PUT / HTTP/1.1\r\nContent-Length: 3\r\ncontent-LENGTH: 3\r\n\r\n", Verdict::Ambiguous),
+            ("PUT / HTTP/1.1\nContent-Length: 3\nTransfer-Encoding: x\n\n", Verdict::Ambiguous),
+            ("PUT / HTTP/1.1\r\nTransfer-Encoding : chunked\r\nContent-Length:3\r\n\r\n",
+                Verdict::Ambiguous),
+            (long.as_str(), Verdict::TooLong),
+        ] {
+            for cut in 0..text.len().min(100) {
+                let (first, second) = text.as_bytes().split_at(cut);
+                let mut head = Head::default();
+                let verdict = head.push(first).or_else(|| head.push(second));
+                assert_eq!(verdict, Some(expected), "{text:.60} cut at {cut}");
+                assert_eq!(head.push(b"more"), None);
+                assert!(head.bytes.len() <= HEAD_BYTES_MAX);
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_window_with_too_few_bytes_is_too_slow() {
+        let limits = Limits::default();
+        let mut window = RateWindow::new(&limits);
+        let slow = async |window: &mut RateWindow| {
+            let start = Instant::now();
+            std::future::poll_fn(|cx| match window.too_slow(cx) {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            })
+            .await;
+            start.elapsed().as_millis()
+        };
+        window.progress(40_000);
+        let took_ms = slow(&mut window).await;
+        assert!((60_000..60_100).contains(&took_ms), "one good window, one bad: {took_ms}");
+        window.reset();
+        window.progress(30 * 1_024 - 1);
+        let took_ms = slow(&mut window).await;
+        assert!((30_000..30_100).contains(&took_ms), "one byte too few: {took_ms}");
+    }
+}
