@@ -28,7 +28,9 @@ pub use apply::apply;
 pub use assemble::{Assembler, Progress};
 pub use cache::{Caches, Decoded};
 pub use list::{Line, ObjectListing, Query};
-pub use lookup::{LEADING_SPANS_MAX, Span, find, leading_spans, live_state, objects, spans};
+pub use lookup::{
+    LEADING_SPANS_MAX, Span, find, leading_spans, live_state, objects, spans, states,
+};
 pub use need::{Blocked, Kind, Need, Row, Scan};
 pub use op::{
     Abort, Assembly, Complete, Condition, Copy, CreateBucket, CreateUpload, Delete, Head,

@@ -60,6 +60,25 @@ pub fn find(view: &View<'_>, standing: &Standing, key: &str) -> Result<Arc<Objec
     Ok(object.ok_or(Blocked::Need(need))??)
 }
 
+/// The states of these names, in order.
+///
+/// # Errors
+/// As blocks can fail.
+pub fn states(view: &View<'_>, cids: &[Cid]) -> Result<Vec<Arc<State>>, Blocked> {
+    let mut need = Need::default();
+    let mut states = Vec::with_capacity(cids.len());
+    for cid in cids {
+        if let Some(state) = view.state(cid, &mut need) {
+            states.push(state?);
+        }
+    }
+    if need.is_empty() {
+        Ok(states)
+    } else {
+        Err(Blocked::Need(need))
+    }
+}
+
 /// The manifests of these names, in order.
 ///
 /// # Errors

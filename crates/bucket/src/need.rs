@@ -80,7 +80,7 @@ pub enum Blocked {
 
 impl Blocked {
     /// Of an error of the tree.
-    pub(crate) fn of_tree(error: TreeError) -> Self {
+    pub fn of_tree(error: TreeError) -> Self {
         match error {
             TreeError::Missing(missing) => {
                 let mut need = Need::default();

@@ -242,7 +242,7 @@ impl Op {
     }
 
     /// The pending claims it brings.
-    pub(crate) fn claims(&self) -> Vec<Claim> {
+    pub fn claims(&self) -> Vec<Claim> {
         match self {
             Self::Put(put) => vec![put.source.claim],
             Self::PutPart(part) => vec![part.source.claim],
