@@ -49,7 +49,13 @@ pub struct SegmentRow {
 impl SegmentRow {
     /// A row with nothing in it yet.
     pub const fn new(state: State) -> Self {
-        Self { state, bytes: 0, blocks: 0, claimed: 0, logs: BTreeMap::new() }
+        Self {
+            state,
+            bytes: 0,
+            blocks: 0,
+            claimed: 0,
+            logs: BTreeMap::new(),
+        }
     }
 
     /// The row's value.

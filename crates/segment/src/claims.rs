@@ -64,7 +64,11 @@ impl<B> Claims<B> {
     /// No claims, with the numbers of start `epoch`: no two starts may have the same.
     pub const fn new(epoch: u64) -> Self {
         let next = epoch << COUNTER_BITS;
-        Self { next, end: next | ((1 << COUNTER_BITS) - 1), pending: BTreeMap::new() }
+        Self {
+            next,
+            end: next | ((1 << COUNTER_BITS) - 1),
+            pending: BTreeMap::new(),
+        }
     }
 
     /// A new claim; `None` when this start's numbers are used up.
@@ -73,7 +77,11 @@ impl<B> Claims<B> {
             return None;
         }
         self.next += 1;
-        let pending = Pending { space: space.to_owned(), since_ms: now_ms, content };
+        let pending = Pending {
+            space: space.to_owned(),
+            since_ms: now_ms,
+            content,
+        };
         self.pending.insert(self.next, pending);
         Some(self.next)
     }
@@ -89,12 +97,18 @@ impl<B> Claims<B> {
         now_ms: u64,
     ) -> Result<&Pending<B>, ClaimError> {
         let pending = self.get(claim, now_ms).ok_or(ClaimError::Unknown)?;
-        if pending.space == space { Ok(pending) } else { Err(ClaimError::OtherSpace) }
+        if pending.space == space {
+            Ok(pending)
+        } else {
+            Err(ClaimError::OtherSpace)
+        }
     }
 
     /// A claim, if it can still be taken.
     pub fn get(&self, claim: ClaimId, now_ms: u64) -> Option<&Pending<B>> {
-        self.pending.get(&claim).filter(|pending| !is_old(pending, now_ms))
+        self.pending
+            .get(&claim)
+            .filter(|pending| !is_old(pending, now_ms))
     }
 
     /// Forgets a claim, because a commit took it or nobody will.
@@ -104,14 +118,21 @@ impl<B> Claims<B> {
 
     /// Forgets the claims that are too old, and gives them back.
     pub fn expire(&mut self, now_ms: u64) -> Vec<Pending<B>> {
-        let old = self.pending.iter().filter(|(_, pending)| is_old(pending, now_ms));
+        let old = self
+            .pending
+            .iter()
+            .filter(|(_, pending)| is_old(pending, now_ms));
         let old: Vec<_> = old.map(|(claim, _)| *claim).collect();
-        old.iter().filter_map(|claim| self.pending.remove(claim)).collect()
+        old.iter()
+            .filter_map(|claim| self.pending.remove(claim))
+            .collect()
     }
 
     /// All claims that were not taken, in the order of their numbers.
     pub fn iter(&self) -> impl Iterator<Item = (ClaimId, &Pending<B>)> {
-        self.pending.iter().map(|(claim, pending)| (*claim, pending))
+        self.pending
+            .iter()
+            .map(|(claim, pending)| (*claim, pending))
     }
 }
 

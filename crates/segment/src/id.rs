@@ -24,7 +24,10 @@ pub struct IdError {
 
 impl IdError {
     fn new(what: &'static str, text: &str) -> Self {
-        Self { what, text: text.to_owned() }
+        Self {
+            what,
+            text: text.to_owned(),
+        }
     }
 }
 
@@ -79,7 +82,10 @@ impl SegmentId {
         let parse = || {
             let (plane, number) = text.strip_prefix("segment/")?.split_once('/')?;
             let plane = Plane::parse(plane)?;
-            Some(Self { number: parse_digits(number, NUMBER_DIGITS)?, plane })
+            Some(Self {
+                number: parse_digits(number, NUMBER_DIGITS)?,
+                plane,
+            })
         };
         parse().ok_or_else(|| IdError::new("segment", &text))
     }
@@ -111,7 +117,9 @@ impl SegmentId {
                 number: parse_digits(number, NUMBER_DIGITS)?,
                 plane: Plane::parse(plane)?,
             };
-            let kind = FileKind::ALL.into_iter().find(|kind| kind.extension() == extension)?;
+            let kind = FileKind::ALL
+                .into_iter()
+                .find(|kind| kind.extension() == extension)?;
             let root = root.parse::<RootId>().ok()?;
             (id.path(&root, kind) == path).then_some((root, id, kind))
         };

@@ -27,7 +27,9 @@ impl Overlay {
 
     /// All that is newer, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
-        self.rows.iter().map(|(key, value)| (key.as_slice(), value.as_deref()))
+        self.rows
+            .iter()
+            .map(|(key, value)| (key.as_slice(), value.as_deref()))
     }
 
     /// Forgets everything: the table has it now.
@@ -90,7 +92,8 @@ impl Overlay {
         let mut rows: BTreeMap<Vec<u8>, Vec<u8>> = page.into_iter().collect();
         let ours = self.rows.range::<[u8], _>((start, Bound::Unbounded));
         let ours = ours.take_while(|(key, _)| key.starts_with(prefix));
-        for (key, value) in ours.take_while(|(key, _)| end.is_none_or(|end| key.as_slice() <= end)) {
+        for (key, value) in ours.take_while(|(key, _)| end.is_none_or(|end| key.as_slice() <= end))
+        {
             match value {
                 Some(value) => rows.insert(key.clone(), value.clone()),
                 None => rows.remove(key),

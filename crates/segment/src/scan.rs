@@ -124,7 +124,15 @@ fn good_frame(bytes: &[u8], at: usize) -> Option<(Frame, &[u8])> {
     if !section.cid.matches(payload) {
         return None;
     }
-    Some((Frame { cid: section.cid, offset: at as u64, length, crc: crc(payload) }, payload))
+    Some((
+        Frame {
+            cid: section.cid,
+            offset: at as u64,
+            length,
+            crc: crc(payload),
+        },
+        payload,
+    ))
 }
 
 /// Notes what is bad from `at` on and gives where the next good section begins.
@@ -141,7 +149,11 @@ fn skip_bad(bytes: &[u8], at: usize, out: &mut Scan) -> Option<usize> {
             && !frame_may_be_record(rest.get(frame.payload.clone()).unwrap_or_default(), &frame.cid)
     );
     let may_hide_record = !is_one_block && !lost.is_empty();
-    out.bad.push(Bad { start: at as u64, end: end as u64, may_hide_record });
+    out.bad.push(Bad {
+        start: at as u64,
+        end: end as u64,
+        may_hide_record,
+    });
     next
 }
 
@@ -197,15 +209,25 @@ pub fn judge_catalog(scan: &Scan, segment: u64, claimed: u64) -> Verdict {
         }
         damage.push(*bad);
     }
-    let ours = scan.records.iter().filter(|found| found.record.durable.segment == segment);
-    let ends = ours.map(|found| found.frame.end()).filter(|end| *end <= torn);
+    let ours = scan
+        .records
+        .iter()
+        .filter(|found| found.record.durable.segment == segment);
+    let ends = ours
+        .map(|found| found.frame.end())
+        .filter(|end| *end <= torn);
     let keep = ends.max().unwrap_or(0).max(claimed.min(scan.end));
     finish(scan, keep, claimed, damage)
 }
 
 /// Judges a data segment's file: everything before `claimed` was durable, all else is tail.
 pub fn judge_data(scan: &Scan, claimed: u64) -> Verdict {
-    let damage = scan.bad.iter().filter(|bad| bad.start < claimed).copied().collect();
+    let damage = scan
+        .bad
+        .iter()
+        .filter(|bad| bad.start < claimed)
+        .copied()
+        .collect();
     finish(scan, claimed.min(scan.end), claimed, damage)
 }
 
@@ -213,7 +235,11 @@ pub fn judge_data(scan: &Scan, claimed: u64) -> Verdict {
 fn finish(scan: &Scan, keep: u64, claimed: u64, mut damage: Vec<Bad>) -> Verdict {
     let has_tail = damage.last().is_some_and(|bad| bad.start >= scan.end);
     if claimed > scan.end && !has_tail {
-        damage.push(Bad { start: scan.end, end: claimed, may_hide_record: true });
+        damage.push(Bad {
+            start: scan.end,
+            end: claimed,
+            may_hide_record: true,
+        });
     }
     Verdict { keep, damage }
 }

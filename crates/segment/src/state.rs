@@ -51,8 +51,14 @@ pub struct Forbidden {
 
 impl State {
     /// All states.
-    pub const ALL: [Self; 6] =
-        [Self::Absent, Self::Opening, Self::Open, Self::Sealed, Self::Compacting, Self::Pruning];
+    pub const ALL: [Self; 6] = [
+        Self::Absent,
+        Self::Opening,
+        Self::Open,
+        Self::Sealed,
+        Self::Compacting,
+        Self::Pruning,
+    ];
 
     /// The state after `event`.
     ///

@@ -78,16 +78,26 @@ impl Sums {
         let (entries, []) = rest.as_chunks::<ENTRY_BYTES>() else {
             return Err(SumError);
         };
-        let sums = entries.iter().map(read_entry).collect::<Result<Vec<_>, _>>()?;
+        let sums = entries
+            .iter()
+            .map(read_entry)
+            .collect::<Result<Vec<_>, _>>()?;
         if sums.len() as u64 != count || !sums.is_sorted_by(|a, b| a.offset < b.offset) {
             return Err(SumError);
         }
-        Ok(Self { car_bytes, idx_crc, sums })
+        Ok(Self {
+            car_bytes,
+            idx_crc,
+            sums,
+        })
     }
 
     /// The block whose section begins at `offset`.
     pub fn at(&self, offset: u64) -> Option<Sum> {
-        let index = self.sums.binary_search_by_key(&offset, |sum| sum.offset).ok()?;
+        let index = self
+            .sums
+            .binary_search_by_key(&offset, |sum| sum.offset)
+            .ok()?;
         self.sums.get(index).copied()
     }
 }
@@ -96,7 +106,11 @@ fn read_entry(bytes: &[u8; ENTRY_BYTES]) -> Result<Sum, SumError> {
     let (offset, rest) = read_u64(bytes)?;
     let (length, rest) = rest.split_first_chunk().ok_or(SumError)?;
     let (crc, _) = read_u64(rest)?;
-    Ok(Sum { offset, length: u32::from_le_bytes(*length), crc })
+    Ok(Sum {
+        offset,
+        length: u32::from_le_bytes(*length),
+        crc,
+    })
 }
 
 fn read_u64(bytes: &[u8]) -> Result<(u64, &[u8]), SumError> {

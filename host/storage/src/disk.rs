@@ -41,7 +41,11 @@ impl RealDisk {
     }
 
     fn path(&self, path: &str) -> PathBuf {
-        if path.is_empty() { self.folder.clone() } else { self.folder.join(path) }
+        if path.is_empty() {
+            self.folder.clone()
+        } else {
+            self.folder.join(path)
+        }
     }
 }
 
@@ -71,7 +75,10 @@ impl Disk for RealDisk {
     }
 
     fn lock(&self) -> io::Result<Option<Box<dyn Lock>>> {
-        let file = read_write().create(true).truncate(false).open(self.path("lock"))?;
+        let file = read_write()
+            .create(true)
+            .truncate(false)
+            .open(self.path("lock"))?;
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(Box::new(Locked { _file: file }))),
             Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
@@ -80,7 +87,10 @@ impl Disk for RealDisk {
     }
 
     fn create(&self, path: &str) -> io::Result<Arc<dyn File>> {
-        let file = read_write().create(true).truncate(true).open(self.path(path))?;
+        let file = read_write()
+            .create(true)
+            .truncate(true)
+            .open(self.path(path))?;
         Ok(Arc::new(RealFile(file)))
     }
 
@@ -160,7 +170,9 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now_ms(&self) -> u64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 }
@@ -171,6 +183,6 @@ pub struct SystemRandom;
 
 impl Random for SystemRandom {
     fn draw(&self) -> io::Result<u64> {
-        Ok(getrandom::u64()?)
+        getrandom::u64().map_err(|error| io::Error::other(error.to_string()))
     }
 }

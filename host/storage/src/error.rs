@@ -40,7 +40,11 @@ pub enum StoreError {
 impl StoreError {
     /// What a failed call of the disk means, other than of a sync.
     pub(crate) fn of_disk(error: &std::io::Error) -> Self {
-        if is_full(error) { Self::Full } else { Self::Unavailable(error.to_string()) }
+        if is_full(error) {
+            Self::Full
+        } else {
+            Self::Unavailable(error.to_string())
+        }
     }
 }
 

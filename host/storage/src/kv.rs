@@ -33,12 +33,8 @@ pub trait Kv: Send + Sync {
     ///
     /// # Errors
     /// `Failed`.
-    fn scan(
-        &self,
-        prefix: &[u8],
-        after: Option<&[u8]>,
-        limit: usize,
-    ) -> Result<Vec<Pair>, KvError>;
+    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize)
+    -> Result<Vec<Pair>, KvError>;
     /// Does all changes or none; durable when it returns.
     ///
     /// # Errors
@@ -63,18 +59,28 @@ pub struct MemoryKv {
 impl MemoryKv {
     /// A table of these rows.
     pub fn new(rows: BTreeMap<Vec<u8>, Vec<u8>>) -> Self {
-        Self { rows: Mutex::new(rows) }
+        Self {
+            rows: Mutex::new(rows),
+        }
     }
 
     /// All rows.
     pub fn rows(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
-        self.rows.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.rows
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
 impl Kv for MemoryKv {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, KvError> {
-        Ok(self.rows.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned())
+        Ok(self
+            .rows
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(key)
+            .cloned())
     }
 
     fn scan(
@@ -85,8 +91,12 @@ impl Kv for MemoryKv {
     ) -> Result<Vec<Pair>, KvError> {
         let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         let found = rows.range::<[u8], _>((scan_start(prefix, after), Bound::Unbounded));
-        let found = found.take_while(|(key, _)| key.starts_with(prefix)).take(limit);
-        Ok(found.map(|(key, value)| (key.clone(), value.clone())).collect())
+        let found = found
+            .take_while(|(key, _)| key.starts_with(prefix))
+            .take(limit);
+        Ok(found
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect())
     }
 
     fn batch(&self, changes: &[KvChange]) -> Result<(), KvError> {

@@ -24,7 +24,14 @@ pub(crate) struct Lru<K, V> {
 impl<K: Hash + Eq + Copy, V: Clone> Lru<K, V> {
     pub(crate) fn new(bytes_max: usize, count_max: usize) -> Self {
         let (entries, order) = (HashMap::new(), BTreeMap::new());
-        Self { entries, order, bytes: 0, bytes_max, count_max, clock: 0 }
+        Self {
+            entries,
+            order,
+            bytes: 0,
+            bytes_max,
+            count_max,
+            clock: 0,
+        }
     }
 
     pub(crate) fn get(&mut self, key: &K) -> Option<V> {
@@ -43,10 +50,19 @@ impl<K: Hash + Eq + Copy, V: Clone> Lru<K, V> {
         }
         self.clock += 1;
         self.order.insert(self.clock, key);
-        self.entries.insert(key, Entry { value, bytes, used: self.clock });
+        self.entries.insert(
+            key,
+            Entry {
+                value,
+                bytes,
+                used: self.clock,
+            },
+        );
         self.bytes += bytes;
         while self.bytes > self.bytes_max || self.entries.len() > self.count_max {
-            let Some((_, oldest)) = self.order.first_key_value() else { return };
+            let Some((_, oldest)) = self.order.first_key_value() else {
+                return;
+            };
             let oldest = *oldest;
             self.remove(&oldest);
         }
@@ -77,11 +93,21 @@ mod tests {
         }
         assert_eq!(lru.get(&0), Some(0));
         lru.put(3, 3, 3);
-        assert_eq!((lru.get(&1), lru.get(&0), lru.usage()), (None, Some(0), (9, 3)));
+        assert_eq!(
+            (lru.get(&1), lru.get(&0), lru.usage()),
+            (None, Some(0), (9, 3))
+        );
         lru.put(4, 4, 10);
-        assert_eq!((lru.get(&0), lru.get(&4), lru.usage()), (None, Some(4), (10, 1)));
+        assert_eq!(
+            (lru.get(&0), lru.get(&4), lru.usage()),
+            (None, Some(4), (10, 1))
+        );
         lru.put(5, 5, 11);
-        assert_eq!((lru.get(&5), lru.usage()), (None, (10, 1)), "too large to be kept");
+        assert_eq!(
+            (lru.get(&5), lru.usage()),
+            (None, (10, 1)),
+            "too large to be kept"
+        );
         lru.put(4, 6, 1);
         assert_eq!((lru.get(&4), lru.usage()), (Some(6), (1, 1)));
     }

@@ -7,9 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use billet_segment::Pair;
-use redb::{
-    Database, Durability, ReadableDatabase as _, ReadableTable as _, StorageError, TableDefinition,
-};
+use redb::{Database, Durability, ReadableDatabase as _, StorageError, TableDefinition};
 
 use crate::error::is_full;
 use crate::kv::scan_start;
@@ -50,7 +48,10 @@ impl RedbKv {
     /// As the variants say.
     pub fn open(path: &Path) -> Result<Self, KvError> {
         let database = Mutex::new(Some(open_database(path)?));
-        Ok(Self { path: path.to_owned(), database })
+        Ok(Self {
+            path: path.to_owned(),
+            database,
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Database>> {
@@ -67,7 +68,11 @@ impl RedbKv {
             let database = opened(&mut database, &self.path)?;
             database.begin_read().map_err(|error| kind(error.into()))?
         };
-        read(transaction.open_table(TABLE).map_err(|error| kind(error.into()))?)
+        read(
+            transaction
+                .open_table(TABLE)
+                .map_err(|error| kind(error.into()))?,
+        )
     }
 }
 
@@ -79,7 +84,9 @@ fn open_database(path: &Path) -> Result<Database, KvError> {
         write_batch(&database, 0, &[])?;
         // I4: the table's own file must not vanish with what it says.
         let folder = path.parent().unwrap_or(Path::new("/"));
-        std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+        std::fs::File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(failed)?;
     }
     Ok(database)
 }
@@ -93,19 +100,27 @@ fn opened<'a>(slot: &'a mut Option<Database>, path: &Path) -> Result<&'a Databas
 
 fn read_counter(database: &Database) -> Result<u64, KvError> {
     let transaction = database.begin_read().map_err(|error| kind(error.into()))?;
-    let table = transaction.open_table(TABLE).map_err(|error| kind(error.into()))?;
+    let table = transaction
+        .open_table(TABLE)
+        .map_err(|error| kind(error.into()))?;
     let value = table.get(COUNTER).map_err(storage)?;
     let bytes = value.and_then(|value| value.value().try_into().ok());
-    bytes.map(u64::from_le_bytes).ok_or_else(|| failed("no count of batches"))
+    bytes
+        .map(u64::from_le_bytes)
+        .ok_or_else(|| failed("no count of batches"))
 }
 
 fn write_batch(database: &Database, count: u64, changes: &[KvChange]) -> Result<(), KvError> {
     let mut transaction = database.begin_write().map_err(|error| kind(error.into()))?;
-    transaction.set_durability(Durability::Immediate).map_err(failed)?;
+    transaction
+        .set_durability(Durability::Immediate)
+        .map_err(failed)?;
     transaction.set_two_phase_commit(true);
     transaction.set_quick_repair(true);
     {
-        let mut table = transaction.open_table(TABLE).map_err(|error| kind(error.into()))?;
+        let mut table = transaction
+            .open_table(TABLE)
+            .map_err(|error| kind(error.into()))?;
         for (key, value) in changes {
             match value {
                 Some(value) => table.insert(key.as_slice(), value.as_slice()),
@@ -113,7 +128,9 @@ fn write_batch(database: &Database, count: u64, changes: &[KvChange]) -> Result<
             }
             .map_err(storage)?;
         }
-        table.insert(COUNTER, count.to_le_bytes().as_slice()).map_err(storage)?;
+        table
+            .insert(COUNTER, count.to_le_bytes().as_slice())
+            .map_err(storage)?;
     }
     transaction.commit().map_err(|error| kind(error.into()))
 }

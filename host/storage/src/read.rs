@@ -1,0 +1,193 @@
+//! Blocks on their way out.
+//!
+//! Must never hand out a byte of a block whose checksum was not compared on this very read, unless
+//! the block comes from the process's own memory (I6).
+
+use std::sync::Arc;
+
+use billet_block::{Cid, Codec};
+use billet_segment::{FileKind, Frame, SegmentId, scan};
+use bytes::Bytes;
+
+use crate::segment::{Content, Segment};
+use crate::store::lock;
+use crate::table::{Sidecars, Table};
+use crate::{File, Store, StoreError};
+
+/// Where a block may be found.
+enum Found {
+    Place(Arc<dyn File>, Frame),
+    Absent,
+    /// The segment cannot be read.
+    Lost,
+}
+
+impl Store {
+    /// A block of either plane, checked. Blocks of the catalog are kept in memory.
+    ///
+    /// # Errors
+    /// `NotFound`; `Corrupt` when its bytes are damaged or may be among those that were lost.
+    pub fn block(&self, cid: &Cid) -> Result<Bytes, StoreError> {
+        if let Some(bytes) = lock(&self.blocks).get(cid) {
+            return Ok(bytes);
+        }
+        if let Some(bytes) = self.book().staged(cid) {
+            return Ok(bytes);
+        }
+        let mut out = Vec::new();
+        self.read_block(cid, &mut out)?;
+        let bytes = Bytes::from(out);
+        if cid.codec() != Codec::Raw {
+            lock(&self.blocks).put(*cid, bytes.clone(), bytes.len());
+        }
+        Ok(bytes)
+    }
+
+    /// A block of either plane, checked, in `out` instead of what that held.
+    ///
+    /// # Errors
+    /// As [`Store::block`]; `out` is empty then.
+    pub fn read_leaf(&self, cid: &Cid, out: &mut Vec<u8>) -> Result<(), StoreError> {
+        out.clear();
+        if let Some(bytes) = self.book().staged(cid) {
+            out.extend_from_slice(&bytes);
+            return Ok(());
+        }
+        self.read_block(cid, out)
+    }
+
+    /// `length` bytes from `offset` on of a block, all of which is checked first.
+    ///
+    /// # Errors
+    /// As [`Store::block`]; `Invalid` for bytes beyond its end.
+    pub fn read_leaf_range(
+        &self,
+        cid: &Cid,
+        offset: u64,
+        length: u64,
+    ) -> Result<Bytes, StoreError> {
+        let mut out = Vec::new();
+        self.read_leaf(cid, &mut out)?;
+        let start = usize::try_from(offset).ok();
+        let end = offset
+            .checked_add(length)
+            .and_then(|end| usize::try_from(end).ok());
+        match (start, end) {
+            (Some(start), Some(end)) if end <= out.len() => Ok(Bytes::from(out).slice(start..end)),
+            _ => Err(StoreError::Invalid(format!("{cid} is shorter than that"))),
+        }
+    }
+
+    fn read_block(&self, cid: &Cid, out: &mut Vec<u8>) -> Result<(), StoreError> {
+        let mut is_damaged = false;
+        for segment in self.segments_now().iter().rev() {
+            match self.find(segment, cid) {
+                Found::Place(file, frame) => {
+                    if read_checked(file.as_ref(), &frame, out) {
+                        return Ok(());
+                    }
+                    tracing::error!(%cid, segment = %segment.id, "a damaged block");
+                    is_damaged = true;
+                }
+                Found::Absent => {}
+                Found::Lost => is_damaged = true,
+            }
+        }
+        out.clear();
+        if is_damaged || self.book().has_lost_blocks {
+            Err(StoreError::Corrupt(*cid))
+        } else {
+            Err(StoreError::NotFound)
+        }
+    }
+
+    fn find(&self, segment: &Segment, cid: &Cid) -> Found {
+        let place = segment.read(|content| match content {
+            Content::Open { file, index } => Some(match index.get(cid) {
+                Some(frame) => Found::Place(Arc::clone(file), frame),
+                None => Found::Absent,
+            }),
+            Content::Sealed {
+                filter: Some(filter),
+            } if !filter.may_have(cid.digest()) => Some(Found::Absent),
+            Content::Sealed { .. } => None,
+        });
+        if let Some(place) = place {
+            return place;
+        }
+        let Some(table) = self.table(segment) else {
+            return Found::Lost;
+        };
+        match table.get(cid) {
+            Some(frame) => Found::Place(Arc::clone(&table.file), frame),
+            None => Found::Absent,
+        }
+    }
+
+    /// The table of a sealed segment; `None` when its file is not there.
+    fn table(&self, segment: &Segment) -> Option<Arc<Table>> {
+        let number = segment.id.number;
+        if let Some(table) = lock(&self.tables).get(&number) {
+            return Some(table);
+        }
+        let _loading = lock(&self.loading);
+        if let Some(table) = lock(&self.tables).get(&number) {
+            return Some(table);
+        }
+        let table = Arc::new(self.load_table(segment.id)?);
+        lock(&self.tables).put(number, Arc::clone(&table), table.bytes());
+        segment.change(|content| {
+            if let Content::Sealed {
+                filter: filter @ None,
+            } = content
+            {
+                *filter = Some(Arc::new(table.filter()));
+            }
+        });
+        Some(table)
+    }
+
+    fn load_table(&self, id: SegmentId) -> Option<Table> {
+        let bytes = self
+            .book()
+            .accounts
+            .get(&id.number)
+            .map(|account| account.row.bytes)?;
+        let file = self.disk.open(&id.path(&self.root, FileKind::Car)).ok()??;
+        let sidecar = |kind| self.read_file(&id.path(&self.root, kind));
+        if let (Some(idx), Some(sum)) = (sidecar(FileKind::Idx), sidecar(FileKind::Sum)) {
+            let sidecars = Sidecars { idx, sum };
+            if let Some(table) = Table::of_sidecars(Arc::clone(&file), &sidecars, bytes) {
+                return Some(table);
+            }
+        }
+        tracing::warn!(%id, "making the index of a segment anew");
+        let whole = self.read_file(&id.path(&self.root, FileKind::Car))?;
+        let scan = scan(&whole);
+        if !scan.bad.is_empty() || scan.end < bytes {
+            tracing::error!(%id, "a sealed segment is damaged");
+            self.with_book(|book| book.has_lost_blocks = true);
+        }
+        self.write_sidecars(id, &scan.frames, bytes);
+        Some(Table::of_frames(file, &scan.frames))
+    }
+
+    /// A whole file; `None` when it is not there or cannot be read.
+    pub(crate) fn read_file(&self, path: &str) -> Option<Vec<u8>> {
+        let file = self.disk.open(path).ok()??;
+        let mut out = vec![0; usize::try_from(file.length().ok()?).ok()?];
+        let bytes = file.read_at(&mut out, 0).ok()?;
+        out.truncate(bytes);
+        Some(out)
+    }
+}
+
+/// Whether a block is as it was written.
+fn read_checked(file: &dyn File, frame: &Frame, out: &mut Vec<u8>) -> bool {
+    out.clear();
+    out.resize(frame.length as usize, 0);
+    let is_whole = file
+        .read_at(out, frame.payload())
+        .is_ok_and(|bytes| bytes == out.len());
+    is_whole && billet_segment::crc(out) == frame.crc
+}

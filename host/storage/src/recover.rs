@@ -1,0 +1,524 @@
+//! What a start does about segments that nobody closed.
+//!
+//! Records are replayed in order onto the table; files are cut behind the last record, made
+//! durable and sealed. Must never drop what was durable without saying so: the log it belonged to
+//! refuses writes from then on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use billet_segment::{
+    Bad, DAMAGE_PREFIX, Event, FileKind, Frame, HEAD_PREFIX, HELD_PREFIX, Head, HeldClaim, Pair,
+    Plane, Range, Record, SEGMENT_PREFIX, SegmentId, SegmentRow, State, Verdict, damage_key,
+    judge_catalog, judge_data, name_after, scan,
+};
+
+use crate::book::{Account, Draft};
+use crate::segment::Segment;
+use crate::writing::next_state;
+use crate::{File, KvChange, OpenError, Store, StoreError};
+
+const PAGE_ROWS: usize = 1_000;
+
+/// Something durable that was lost.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Damage {
+    /// Whose; none where nobody's is known.
+    pub log: Option<String>,
+    /// What, for people.
+    pub reason: String,
+}
+
+/// What recovery found and did. All counts are of this start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// Segments that were found `opening` or `open`.
+    pub unclosed: usize,
+    /// Of those, the ones sealed now.
+    pub sealed: usize,
+    /// Segments that went because nothing claims them.
+    pub released: usize,
+    /// Records that were new to the table.
+    pub replayed: usize,
+    /// Records that the table knew.
+    pub skipped: usize,
+    /// Files cut behind their last record or claimed byte.
+    pub cut: usize,
+    /// Torn sections among what was cut.
+    pub torn: usize,
+    /// Unlinks that an earlier process had begun.
+    pub unlinks_finished: usize,
+    /// Keys of files that were not made yet.
+    pub never_made: usize,
+    /// What was lost.
+    pub damage: Vec<Damage>,
+}
+
+/// A segment that was not closed.
+struct Unclosed {
+    id: SegmentId,
+    file: Option<Arc<dyn File>>,
+    frames: Vec<Frame>,
+    keep: u64,
+}
+
+/// What is gathered over all files.
+#[derive(Default)]
+struct Findings {
+    report: Recovery,
+    /// Ranges that surviving records claim, with their logs.
+    ranges: Vec<(Range, String)>,
+    /// Records that may be lost: the logs seen since are known to be whole.
+    hidden: Vec<(String, BTreeSet<String>)>,
+}
+
+impl Findings {
+    fn damage(&mut self, log: &str, reason: String) {
+        let damage = Damage {
+            log: Some(log.to_owned()),
+            reason,
+        };
+        if !self.report.damage.contains(&damage) {
+            self.report.damage.push(damage);
+        }
+    }
+
+    fn saw(&mut self, record: &Record) {
+        for (_, seen) in &mut self.hidden {
+            seen.insert(record.log.clone());
+        }
+    }
+}
+
+impl Store {
+    pub(crate) fn recover(&self) -> Result<Recovery, OpenError> {
+        let mut findings = Findings::default();
+        let ids = self.load_accounts(&mut findings)?;
+        findings.report.unclosed = ids.len();
+        let mut unclosed = Vec::new();
+        for id in ids.iter().filter(|id| id.plane == Plane::Catalog) {
+            unclosed.push(self.recover_catalog(*id, &mut findings)?);
+        }
+        for id in ids.iter().filter(|id| id.plane == Plane::Data) {
+            unclosed.push(self.recover_data(*id, &mut findings)?);
+        }
+        self.name_hidden(&mut findings)?;
+        self.note_damage(&findings.report.damage);
+        self.close_found(unclosed, &mut findings)?;
+        self.check_heads(&mut findings)?;
+        for damage in &findings.report.damage {
+            tracing::error!(log = damage.log, reason = damage.reason, "lost");
+        }
+        Ok(findings.report)
+    }
+
+    /// Reads all rows about segments, held claims and damage; gives the segments to recover, in
+    /// the order of their numbers.
+    fn load_accounts(&self, findings: &mut Findings) -> Result<Vec<SegmentId>, OpenError> {
+        let mut ids = Vec::new();
+        let mut segments = Vec::new();
+        let mut accounts = BTreeMap::new();
+        for (key, value) in self.all(SEGMENT_PREFIX)? {
+            let id = SegmentId::parse_key(&key)?;
+            let row = SegmentRow::from_bytes(&key, &value)?;
+            match row.state {
+                State::Opening | State::Open => ids.push(id),
+                State::Sealed | State::Compacting => {
+                    self.check_sealed(id, &row, findings)?;
+                    segments.push(Arc::new(Segment::sealed(id)));
+                }
+                State::Pruning => findings.report.unlinks_finished += 1,
+                State::Absent => {}
+            }
+            accounts.insert(id.number, Account::new(id, row));
+        }
+        for (key, value) in self.all(HELD_PREFIX)? {
+            for segment in HeldClaim::from_bytes(&key, &value)?.segments {
+                if let Some(account) = accounts.get_mut(&segment) {
+                    account.held += 1;
+                }
+            }
+        }
+        let damaged = self.all(DAMAGE_PREFIX)?;
+        self.with_book(|book| {
+            book.accounts = accounts;
+            for (key, value) in damaged {
+                let log = name_after(DAMAGE_PREFIX, &key)
+                    .unwrap_or_default()
+                    .to_owned();
+                book.damaged
+                    .insert(log, String::from_utf8_lossy(&value).into_owned());
+                book.has_lost_blocks = true;
+            }
+        });
+        self.change_readable(|readable| *readable = segments);
+        ids.sort_by_key(|id| id.number);
+        Ok(ids)
+    }
+
+    /// A sealed key without its whole file is data loss.
+    fn check_sealed(
+        &self,
+        id: SegmentId,
+        row: &SegmentRow,
+        findings: &mut Findings,
+    ) -> Result<(), OpenError> {
+        let path = id.path(&self.root, FileKind::Car);
+        let length = self.disk.length(&path);
+        let length = length.map_err(|error| OpenError::Disk {
+            what: path.clone(),
+            error,
+        })?;
+        let reason = match length {
+            Some(bytes) if bytes >= row.bytes => return Ok(()),
+            Some(bytes) => format!("{path} has {bytes} bytes of {}", row.bytes),
+            None => format!("{path} is gone"),
+        };
+        for log in row.logs.keys() {
+            findings.damage(log, reason.clone());
+        }
+        if row.logs.is_empty() {
+            findings.report.damage.push(Damage { log: None, reason });
+        }
+        Ok(())
+    }
+
+    fn recover_catalog(
+        &self,
+        id: SegmentId,
+        findings: &mut Findings,
+    ) -> Result<Unclosed, OpenError> {
+        let (file, bytes) = self.read_unclosed(id, findings)?;
+        let claimed = self.claimed(id);
+        let scan = scan(&bytes);
+        let verdict = judge_catalog(&scan, id.number, claimed);
+        count_tail(&verdict, &scan.bad, bytes.len() as u64, findings);
+        let mut damage = verdict.damage.iter().peekable();
+        for found in &scan.records {
+            if found.frame.end() > verdict.keep || found.record.durable.segment != id.number {
+                continue;
+            }
+            while let Some(bad) = damage.next_if(|bad| bad.start < found.frame.offset) {
+                self.note_bad(id, bad, findings);
+                findings.damage(&found.record.log, lost(id, bad));
+            }
+            findings.saw(&found.record);
+            let ranges = found.record.data.iter();
+            let log = &found.record.log;
+            findings
+                .ranges
+                .extend(ranges.map(|range| (*range, log.clone())));
+            self.replay(&found.record, &found.frame, findings)?;
+        }
+        damage.for_each(|bad| self.note_bad(id, bad, findings));
+        for bad in &verdict.damage {
+            name_ranges(id, bad, findings);
+        }
+        let keep = verdict.keep;
+        let frames = scan
+            .frames
+            .into_iter()
+            .filter(|frame| frame.end() <= keep)
+            .collect();
+        Ok(Unclosed {
+            id,
+            file,
+            frames,
+            keep,
+        })
+    }
+
+    fn recover_data(&self, id: SegmentId, findings: &mut Findings) -> Result<Unclosed, OpenError> {
+        let (file, bytes) = self.read_unclosed(id, findings)?;
+        let scan = scan(&bytes);
+        let verdict = judge_data(&scan, self.claimed(id));
+        count_tail(&verdict, &scan.bad, bytes.len() as u64, findings);
+        for bad in &verdict.damage {
+            let before = findings.report.damage.len();
+            name_ranges(id, bad, findings);
+            if findings.report.damage.len() == before {
+                // Claimed by records of segments that are closed already.
+                let logs: Vec<_> = self
+                    .book()
+                    .accounts
+                    .get(&id.number)
+                    .map_or_else(Vec::new, |a| a.row.logs.keys().cloned().collect());
+                logs.iter()
+                    .for_each(|log| findings.damage(log, lost(id, bad)));
+            }
+        }
+        let keep = verdict.keep;
+        let frames = scan
+            .frames
+            .into_iter()
+            .filter(|frame| frame.end() <= keep)
+            .collect();
+        Ok(Unclosed {
+            id,
+            file,
+            frames,
+            keep,
+        })
+    }
+
+    fn read_unclosed(
+        &self,
+        id: SegmentId,
+        findings: &mut Findings,
+    ) -> Result<(Option<Arc<dyn File>>, Vec<u8>), OpenError> {
+        let path = id.path(&self.root, FileKind::Car);
+        let failed = |error| OpenError::Disk {
+            what: path.clone(),
+            error,
+        };
+        let Some(file) = self.disk.open(&path).map_err(failed)? else {
+            let state = self
+                .book()
+                .accounts
+                .get(&id.number)
+                .map(|account| account.row.state);
+            if state == Some(State::Open) {
+                let bad = Bad {
+                    start: 0,
+                    end: 0,
+                    may_hide_record: id.plane == Plane::Catalog,
+                };
+                self.note_bad(id, &bad, findings);
+            } else {
+                findings.report.never_made += 1;
+            }
+            return Ok((None, Vec::new()));
+        };
+        let length = file.length().map_err(failed)?;
+        let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
+        let read = file.read_at(&mut bytes, 0).map_err(failed)?;
+        bytes.truncate(read);
+        Ok((Some(file), bytes))
+    }
+
+    fn claimed(&self, id: SegmentId) -> u64 {
+        self.book()
+            .accounts
+            .get(&id.number)
+            .map_or(0, |account| account.row.claimed)
+    }
+
+    /// Takes a record in, if the table does not have it yet.
+    fn replay(
+        &self,
+        record: &Record,
+        frame: &Frame,
+        findings: &mut Findings,
+    ) -> Result<(), OpenError> {
+        let head = self.newest(&record.log)?;
+        let (seq, commit) = head.map_or((0, None), |head| (head.seq, Some(head.commit)));
+        if record.seq <= seq {
+            findings.report.skipped += 1;
+            return Ok(());
+        }
+        if record.seq != seq + 1 || record.prev != commit {
+            let reason = format!("no chain of commits from {seq} to {}", record.seq);
+            findings.damage(&record.log, reason);
+        }
+        let mut draft = Draft::default();
+        draft.apply(record, frame.cid, frame.end(), |key| self.value(key))?;
+        self.with_book(|book| book.publish(draft));
+        findings.report.replayed += 1;
+        Ok(())
+    }
+
+    fn note_bad(&self, id: SegmentId, bad: &Bad, findings: &mut Findings) {
+        if bad.may_hide_record && id.plane == Plane::Catalog {
+            findings.hidden.push((lost(id, bad), BTreeSet::new()));
+        } else if bad.end == 0 {
+            findings.report.damage.push(Damage {
+                log: None,
+                reason: lost(id, bad),
+            });
+        }
+    }
+
+    /// Where a lost piece may have had a record, every log that was not seen since may be the one
+    /// it belonged to.
+    fn name_hidden(&self, findings: &mut Findings) -> Result<(), OpenError> {
+        if findings.hidden.is_empty() {
+            return Ok(());
+        }
+        let mut logs: Vec<String> = Vec::new();
+        let mut after: Option<String> = None;
+        loop {
+            let page = self.heads("", after.as_deref(), PAGE_ROWS)?;
+            after = page.last().map(|(log, _)| log.clone());
+            let is_last = page.len() < PAGE_ROWS;
+            logs.extend(page.into_iter().map(|(log, _)| log));
+            if is_last {
+                break;
+            }
+        }
+        for (reason, seen) in std::mem::take(&mut findings.hidden) {
+            let unseen: Vec<_> = logs.iter().filter(|log| !seen.contains(*log)).collect();
+            if unseen.is_empty() {
+                findings.report.damage.push(Damage {
+                    log: None,
+                    reason: reason.clone(),
+                });
+            }
+            unseen
+                .iter()
+                .for_each(|log| findings.damage(log, reason.clone()));
+        }
+        Ok(())
+    }
+
+    fn note_damage(&self, damage: &[Damage]) {
+        self.with_book(|book| {
+            for Damage { log, reason } in damage {
+                book.has_lost_blocks = true;
+                if let Some(log) = log {
+                    book.damaged
+                        .entry(log.clone())
+                        .or_insert_with(|| reason.clone());
+                }
+            }
+        });
+    }
+
+    /// Seals what counts and lets go of the rest, in one batch with all that was replayed.
+    fn close_found(
+        &self,
+        unclosed: Vec<Unclosed>,
+        findings: &mut Findings,
+    ) -> Result<(), OpenError> {
+        let mut sealed = Vec::new();
+        let mut others: Vec<KvChange> = Vec::new();
+        for found in &unclosed {
+            if self.is_claimed(found.id) {
+                if let Some(file) = &found.file {
+                    let failed = |error| OpenError::Disk {
+                        what: format!("cutting {}", found.id),
+                        error,
+                    };
+                    file.set_len(found.keep).map_err(failed)?;
+                    // I2: what was found may have been in the system's memory only; from now on
+                    // it is shown to others, so it must stay.
+                    let synced = file.sync_all();
+                    synced.map_err(|error| self.die(format!("sync of {}: {error}", found.id)))?;
+                }
+                sealed.push((found.id, found.keep, found.frames.len() as u64));
+            }
+        }
+        // A file that is there without its `open` key is made whole first.
+        self.with_book(|book| -> Result<(), StoreError> {
+            for found in &unclosed {
+                let Some(account) = book.accounts.get_mut(&found.id.number) else {
+                    continue;
+                };
+                if sealed.iter().any(|(id, ..)| *id == found.id) {
+                    account.row.state = State::Open;
+                } else {
+                    account.row.state = next_state(account.row.state, Event::Release)?;
+                    account.is_dirty = true;
+                }
+            }
+            let rows = book.damaged.iter();
+            others.extend(
+                rows.map(|(log, reason)| (damage_key(log), Some(reason.clone().into_bytes()))),
+            );
+            Ok(())
+        })?;
+        findings.report.sealed = sealed.len();
+        findings.report.released = unclosed.len() - sealed.len();
+        if !unclosed.is_empty() || !others.is_empty() {
+            self.write_table(&sealed, &others)?;
+        }
+        for found in unclosed
+            .into_iter()
+            .filter(|f| sealed.iter().any(|(id, ..)| *id == f.id))
+        {
+            let segment = Arc::new(Segment::sealed(found.id));
+            if let Some(file) = found.file {
+                self.show_sealed(&segment, file, &found.frames, found.keep);
+            }
+            self.change_readable(|segments| segments.push(segment));
+        }
+        let gone = self
+            .book()
+            .accounts
+            .values()
+            .filter(|account| account.may_go())
+            .count();
+        findings.report.released += gone;
+        Ok(self.prune()?)
+    }
+
+    fn is_claimed(&self, id: SegmentId) -> bool {
+        let book = self.book();
+        let account = book.accounts.get(&id.number);
+        account.is_some_and(|account| !account.row.may_go(account.held, account.pending))
+    }
+
+    /// Every head's record must be there.
+    fn check_heads(&self, findings: &mut Findings) -> Result<(), OpenError> {
+        let mut record = Vec::new();
+        let mut damage = Vec::new();
+        for (key, value) in self.all(HEAD_PREFIX)? {
+            let head = Head::from_bytes(&key, &value)?;
+            let log = name_after(HEAD_PREFIX, &key).unwrap_or_default();
+            if self.read_leaf(&head.commit, &mut record).is_err() {
+                let reason = format!("its newest commit {} is in no segment", head.commit);
+                damage.push(Damage {
+                    log: Some(log.to_owned()),
+                    reason,
+                });
+            }
+        }
+        self.note_damage(&damage);
+        damage.retain(|damage| !findings.report.damage.contains(damage));
+        findings.report.damage.extend(damage);
+        Ok(())
+    }
+
+    /// All rows under a prefix, those newer than the table counted in.
+    fn all(&self, prefix: &[u8]) -> Result<Vec<Pair>, OpenError> {
+        let mut out: Vec<Pair> = Vec::new();
+        loop {
+            let after = out.last().map(|(key, _)| key.clone());
+            let page = self.scan(prefix, after.as_deref(), PAGE_ROWS)?;
+            let is_last = page.len() < PAGE_ROWS;
+            out.extend(page);
+            if is_last {
+                return Ok(out);
+            }
+        }
+    }
+}
+
+fn lost(id: SegmentId, bad: &Bad) -> String {
+    match bad {
+        Bad {
+            start: 0, end: 0, ..
+        } => format!("{id} is gone"),
+        Bad { start, end, .. } => format!("{id} is damaged from byte {start} to {end}"),
+    }
+}
+
+/// The logs whose records claim bytes that are bad.
+fn name_ranges(id: SegmentId, bad: &Bad, findings: &mut Findings) {
+    let ranges = findings.ranges.iter();
+    let touched = ranges.filter(|(range, _)| {
+        range.segment == id.number
+            && range.start < bad.end.max(bad.start + 1)
+            && bad.start < range.end
+    });
+    let logs: BTreeSet<String> = touched.map(|(_, log)| log.clone()).collect();
+    logs.iter()
+        .for_each(|log| findings.damage(log, lost(id, bad)));
+}
+
+fn count_tail(verdict: &Verdict, bad: &[Bad], bytes: u64, findings: &mut Findings) {
+    findings.report.cut += usize::from(verdict.keep < bytes);
+    let torn = bad
+        .iter()
+        .filter(|bad| bad.start >= verdict.keep && !verdict.damage.contains(bad));
+    findings.report.torn += torn.count();
+}

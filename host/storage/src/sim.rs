@@ -1,0 +1,574 @@
+//! A disk and a table of keys that exist in memory only, and break on demand. For tests.
+//!
+//! Every call that changes something has a number. A [`Plan`] lets one of them fail, or lets the
+//! process die before or after it; [`Sim::image`] makes the disk that a machine would find after
+//! the crash. Must never keep what was not synced unless the image is told to.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use billet_segment::Pair;
+
+use crate::{Clock, Disk, Effects, File, Kv, KvChange, KvError, Lock, MemoryKv, Random};
+
+const SECTOR_BYTES: usize = 512;
+
+/// What happens at the planned call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The process dies before the call has any effect.
+    CrashBefore,
+    /// The process dies when the call has had its effect.
+    CrashAfter,
+    /// The call fails without an effect.
+    Fail(io::ErrorKind),
+    /// A write puts half of its bytes and says that there is no room; other calls fail.
+    Short,
+    /// The call has its effect and fails.
+    FailAfter(io::ErrorKind),
+}
+
+/// A fault at the call of this number, counted from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The number.
+    pub at: u64,
+    /// What happens.
+    pub fault: Fault,
+    /// Whether it happens at every call from then on.
+    pub is_lasting: bool,
+}
+
+/// What of the unsynced changes a crash leaves behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Survivors {
+    /// Nothing.
+    None,
+    /// Everything.
+    All,
+    /// Any part of them, each write torn into sectors, drawn from this seed.
+    Some(u64),
+}
+
+#[derive(Clone, Debug)]
+enum Change {
+    Write(usize, Vec<u8>),
+    Length(usize),
+}
+
+impl Change {
+    fn apply(&self, bytes: &mut Vec<u8>) {
+        match self {
+            Self::Write(offset, new) => {
+                let end = offset + new.len();
+                if bytes.len() < end {
+                    bytes.resize(end, 0);
+                }
+                if let Some(place) = bytes.get_mut(*offset..end) {
+                    place.copy_from_slice(new);
+                }
+            }
+            Self::Length(length) => bytes.resize(*length, 0),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+struct Inode {
+    durable: Vec<u8>,
+    now: Vec<u8>,
+    pending: Vec<Change>,
+}
+
+#[derive(Default)]
+struct World {
+    inodes: Vec<Inode>,
+    /// Files by path; `None` is a folder.
+    now: BTreeMap<String, Option<usize>>,
+    durable: BTreeMap<String, Option<usize>>,
+    calls: u64,
+    trace: Vec<String>,
+    plan: Option<Plan>,
+    is_dead: bool,
+    is_locked: bool,
+    now_ms: u64,
+    draws: u64,
+}
+
+/// The simulated machine. Clones are the same machine.
+#[derive(Clone, Default)]
+pub struct Sim {
+    world: Arc<Mutex<World>>,
+    kv: Arc<MemoryKv>,
+}
+
+/// How a numbered call goes on.
+enum Go {
+    Do,
+    Half,
+    DoAndFail(io::Error),
+}
+
+fn dead() -> io::Error {
+    io::Error::other("the process is dead")
+}
+
+impl World {
+    /// Numbers a call and looks what is planned for it.
+    fn call(&mut self, what: String) -> io::Result<Go> {
+        if self.is_dead {
+            return Err(dead());
+        }
+        let number = self.calls;
+        self.calls += 1;
+        self.trace.push(what);
+        let due = |plan: &Plan| plan.at == number || (plan.is_lasting && number > plan.at);
+        match self.plan.filter(due).map(|plan| plan.fault) {
+            None => Ok(Go::Do),
+            Some(Fault::CrashBefore) => {
+                self.is_dead = true;
+                Err(dead())
+            }
+            Some(Fault::CrashAfter) => {
+                self.is_dead = true;
+                Ok(Go::DoAndFail(dead()))
+            }
+            Some(Fault::Fail(kind)) => Err(kind.into()),
+            Some(Fault::Short) => Ok(Go::Half),
+            Some(Fault::FailAfter(kind)) => Ok(Go::DoAndFail(kind.into())),
+        }
+    }
+
+    /// Does a call that is whole or not at all.
+    fn whole(&mut self, what: String, act: impl FnOnce(&mut Self)) -> io::Result<()> {
+        match self.call(what)? {
+            Go::Half => Err(io::ErrorKind::StorageFull.into()),
+            Go::Do => {
+                act(self);
+                Ok(())
+            }
+            Go::DoAndFail(error) => {
+                act(self);
+                Err(error)
+            }
+        }
+    }
+
+    fn change(&mut self, inode: usize, change: Change) {
+        if let Some(inode) = self.inodes.get_mut(inode) {
+            change.apply(&mut inode.now);
+            inode.pending.push(change);
+        }
+    }
+}
+
+impl Sim {
+    /// A machine with an empty disk.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The effects of this machine, for a store.
+    pub fn effects(&self) -> Effects {
+        let kv: Arc<dyn Kv> = Arc::new(self.clone());
+        Effects {
+            disk: Arc::new(self.clone()),
+            clock: Arc::new(self.clone()),
+            random: Arc::new(self.clone()),
+            open_kv: Box::new(move || Ok(kv)),
+        }
+    }
+
+    /// Plans a fault.
+    pub fn plan(&self, plan: Option<Plan>) {
+        self.world().plan = plan;
+    }
+
+    /// How many numbered calls there were.
+    pub fn calls(&self) -> u64 {
+        self.world().calls
+    }
+
+    /// What the numbered calls were.
+    pub fn trace(&self) -> Vec<String> {
+        self.world().trace.clone()
+    }
+
+    /// Whether the planned crash has happened.
+    pub fn is_dead(&self) -> bool {
+        self.world().is_dead
+    }
+
+    /// Sets the clock.
+    pub fn set_now_ms(&self, now_ms: u64) {
+        self.world().now_ms = now_ms;
+    }
+
+    /// Paths of all files.
+    pub fn files(&self) -> Vec<String> {
+        let world = self.world();
+        let files = world.now.iter().filter(|(_, inode)| inode.is_some());
+        files.map(|(path, _)| path.clone()).collect()
+    }
+
+    /// The bytes of a file.
+    pub fn read(&self, path: &str) -> Option<Vec<u8>> {
+        let world = self.world();
+        let inode = (*world.now.get(path)?)?;
+        world.inodes.get(inode).map(|inode| inode.now.clone())
+    }
+
+    /// Puts other bytes into a file, or takes it away, as rot and people do.
+    pub fn meddle(&self, path: &str, bytes: Option<Vec<u8>>) {
+        let mut world = self.world();
+        match bytes {
+            Some(bytes) => {
+                let inode = Inode {
+                    durable: bytes.clone(),
+                    now: bytes,
+                    pending: Vec::new(),
+                };
+                world.inodes.push(inode);
+                let inode = world.inodes.len() - 1;
+                world.now.insert(path.to_owned(), Some(inode));
+                world.durable.insert(path.to_owned(), Some(inode));
+            }
+            None => {
+                world.now.remove(path);
+                world.durable.remove(path);
+            }
+        }
+    }
+
+    /// The rows of the table of keys.
+    pub fn keys(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
+        self.kv.rows()
+    }
+
+    /// Another machine whose disk is what a crash of this one now may leave behind.
+    pub fn image(&self, survivors: Survivors) -> Self {
+        let world = self.world();
+        let mut draw = Draw(match survivors {
+            Survivors::Some(seed) => seed,
+            Survivors::None | Survivors::All => 0,
+        });
+        let mut keep = |survivors| match survivors {
+            Survivors::None => false,
+            Survivors::All => true,
+            Survivors::Some(_) => draw.next().is_multiple_of(2),
+        };
+        let paths: BTreeSet<&String> = world.now.keys().chain(world.durable.keys()).collect();
+        let mut entries: BTreeMap<String, Option<usize>> = BTreeMap::new();
+        for path in paths {
+            let (now, durable) = (world.now.get(path), world.durable.get(path));
+            let entry = if now != durable && keep(survivors) {
+                now
+            } else {
+                durable
+            };
+            let folder = path.rsplit_once('/').map(|(folder, _)| folder);
+            let has_folder = folder.is_none_or(|folder| entries.contains_key(folder));
+            if let (Some(entry), true) = (entry, has_folder) {
+                entries.insert(path.clone(), *entry);
+            }
+        }
+        let mut inodes = Vec::new();
+        for inode in &world.inodes {
+            let mut bytes = inode.durable.clone();
+            for change in &inode.pending {
+                for part in parts(change, survivors) {
+                    if keep(survivors) {
+                        part.apply(&mut bytes);
+                    }
+                }
+            }
+            inodes.push(Inode {
+                durable: bytes.clone(),
+                now: bytes,
+                pending: Vec::new(),
+            });
+        }
+        let image = World {
+            inodes,
+            now: entries.clone(),
+            durable: entries,
+            now_ms: world.now_ms,
+            draws: world.draws,
+            ..World::default()
+        };
+        let kv = Arc::new(MemoryKv::new(self.kv.rows()));
+        Self {
+            world: Arc::new(Mutex::new(image)),
+            kv,
+        }
+    }
+}
+
+/// A write, torn at the sectors of the disk where images are drawn.
+fn parts(change: &Change, survivors: Survivors) -> Vec<Change> {
+    match (change, survivors) {
+        (Change::Write(offset, bytes), Survivors::Some(_)) => {
+            let first = SECTOR_BYTES - offset % SECTOR_BYTES;
+            let (head, rest) = bytes.split_at(first.min(bytes.len()));
+            let mut out = vec![Change::Write(*offset, head.to_vec())];
+            for (index, sector) in rest.chunks(SECTOR_BYTES).enumerate() {
+                let at = offset + head.len() + index * SECTOR_BYTES;
+                out.push(Change::Write(at, sector.to_vec()));
+            }
+            out
+        }
+        _ => vec![change.clone()],
+    }
+}
+
+/// SplitMix64.
+struct Draw(u64);
+
+impl Draw {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}
+
+struct SimFile {
+    sim: Sim,
+    path: String,
+    inode: usize,
+}
+
+impl File for SimFile {
+    fn read_at(&self, out: &mut [u8], offset: u64) -> io::Result<usize> {
+        let world = self.sim.world();
+        if world.is_dead {
+            return Err(dead());
+        }
+        let bytes = world
+            .inodes
+            .get(self.inode)
+            .map_or(&[][..], |inode| &inode.now);
+        let start = usize::try_from(offset)
+            .unwrap_or(usize::MAX)
+            .min(bytes.len());
+        let found = bytes.get(start..).unwrap_or_default();
+        let length = found.len().min(out.len());
+        if let (Some(out), Some(found)) = (out.get_mut(..length), found.get(..length)) {
+            out.copy_from_slice(found);
+        }
+        Ok(length)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let mut world = self.sim.world();
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+        let go = world.call(format!("write {} {offset}+{}", self.path, bytes.len()))?;
+        let (bytes, result) = match go {
+            Go::Do => (bytes, Ok(())),
+            Go::Half => {
+                let half = bytes.get(..bytes.len() / 2).unwrap_or_default();
+                (half, Err(io::ErrorKind::StorageFull.into()))
+            }
+            Go::DoAndFail(error) => (bytes, Err(error)),
+        };
+        world.change(self.inode, Change::Write(offset, bytes.to_vec()));
+        result
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        let inode = self.inode;
+        self.sim
+            .world()
+            .whole(format!("sync {}", self.path), |world| {
+                if let Some(inode) = world.inodes.get_mut(inode) {
+                    inode.durable = inode.now.clone();
+                    inode.pending.clear();
+                }
+            })
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        self.sync_data()
+    }
+
+    fn set_len(&self, bytes: u64) -> io::Result<()> {
+        let length = usize::try_from(bytes).unwrap_or(usize::MAX);
+        let inode = self.inode;
+        self.sim
+            .world()
+            .whole(format!("length {} {bytes}", self.path), |world| {
+                world.change(inode, Change::Length(length));
+            })
+    }
+
+    fn allocate(&self, bytes: u64) -> io::Result<()> {
+        let length = usize::try_from(bytes).unwrap_or(usize::MAX);
+        let inode = self.inode;
+        self.sim
+            .world()
+            .whole(format!("allocate {} {bytes}", self.path), |world| {
+                let now = world.inodes.get(inode).map_or(0, |inode| inode.now.len());
+                if now < length {
+                    world.change(inode, Change::Length(length));
+                }
+            })
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        let world = self.sim.world();
+        Ok(world
+            .inodes
+            .get(self.inode)
+            .map_or(0, |inode| inode.now.len() as u64))
+    }
+}
+
+struct SimLock(Sim);
+
+impl Lock for SimLock {}
+
+impl Drop for SimLock {
+    fn drop(&mut self) {
+        self.0.world().is_locked = false;
+    }
+}
+
+impl Disk for Sim {
+    fn name(&self) -> String {
+        "the simulated disk".to_owned()
+    }
+
+    fn lock(&self) -> io::Result<Option<Box<dyn Lock>>> {
+        let mut world = self.world();
+        if std::mem::replace(&mut world.is_locked, true) {
+            return Ok(None);
+        }
+        Ok(Some(Box::new(SimLock(self.clone()))))
+    }
+
+    fn create(&self, path: &str) -> io::Result<Arc<dyn File>> {
+        let mut world = self.world();
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        if !folder.is_empty() && !world.now.contains_key(folder) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        world.whole(format!("create {path}"), |world| {
+            if let Some(Some(inode)) = world.now.get(path).copied() {
+                world.change(inode, Change::Length(0));
+            } else {
+                world.inodes.push(Inode::default());
+                let inode = world.inodes.len() - 1;
+                world.now.insert(path.to_owned(), Some(inode));
+            }
+        })?;
+        let inode = world.now.get(path).copied().flatten().ok_or_else(dead)?;
+        Ok(Arc::new(SimFile {
+            sim: self.clone(),
+            path: path.to_owned(),
+            inode,
+        }))
+    }
+
+    fn open(&self, path: &str) -> io::Result<Option<Arc<dyn File>>> {
+        let world = self.world();
+        if world.is_dead {
+            return Err(dead());
+        }
+        let inode = world.now.get(path).copied().flatten();
+        let file = |inode| SimFile {
+            sim: self.clone(),
+            path: path.to_owned(),
+            inode,
+        };
+        Ok(inode.map(|inode| Arc::new(file(inode)) as Arc<dyn File>))
+    }
+
+    fn length(&self, path: &str) -> io::Result<Option<u64>> {
+        Ok(self.read(path).map(|bytes| bytes.len() as u64))
+    }
+
+    fn make_folder(&self, path: &str) -> io::Result<()> {
+        self.world().whole(format!("folder {path}"), |world| {
+            world.now.entry(path.to_owned()).or_insert(None);
+        })
+    }
+
+    fn sync_folder(&self, path: &str) -> io::Result<()> {
+        let mut world = self.world();
+        if !path.is_empty() && !world.now.contains_key(path) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        world.whole(format!("sync folder {path}"), |world| {
+            let is_in = |entry: &String| entry.rsplit_once('/').map_or("", |(up, _)| up) == path;
+            world.durable.retain(|entry, _| !is_in(entry));
+            let now = world.now.iter().filter(|(entry, _)| is_in(entry));
+            world
+                .durable
+                .extend(now.map(|(entry, inode)| (entry.clone(), *inode)));
+        })
+    }
+
+    fn remove(&self, path: &str) -> io::Result<()> {
+        self.world().whole(format!("remove {path}"), |world| {
+            world.now.remove(path);
+        })
+    }
+}
+
+impl Clock for Sim {
+    fn now_ms(&self) -> u64 {
+        self.world().now_ms
+    }
+}
+
+impl Random for Sim {
+    fn draw(&self) -> io::Result<u64> {
+        let mut world = self.world();
+        world.draws += 1;
+        Ok(Draw(world.draws).next())
+    }
+}
+
+impl Kv for Sim {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, KvError> {
+        if self.is_dead() {
+            return Err(KvError::Failed(dead().to_string()));
+        }
+        self.kv.get(key)
+    }
+
+    fn scan(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<Pair>, KvError> {
+        if self.is_dead() {
+            return Err(KvError::Failed(dead().to_string()));
+        }
+        self.kv.scan(prefix, after, limit)
+    }
+
+    fn batch(&self, changes: &[KvChange]) -> Result<(), KvError> {
+        let keys: Vec<_> = changes
+            .iter()
+            .map(|(key, _)| String::from_utf8_lossy(key))
+            .collect();
+        let mut done = None;
+        let go = self.world().whole(format!("batch {keys:?}"), |_| {
+            done = Some(self.kv.batch(changes));
+        });
+        match go {
+            Ok(()) => done.unwrap_or(Ok(())),
+            Err(error) if done.is_none() && crate::error::is_full(&error) => Err(KvError::Full),
+            Err(error) => Err(KvError::Failed(error.to_string())),
+        }
+    }
+}
