@@ -1,167 +1,22 @@
 //! Object checksums as headers and trailers state them: names, shapes, and which go together. It
 //! must never compute a digest; the caller brings those, raw, from whoever has the bytes.
 
+mod algorithm;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+
+pub use algorithm::{Algorithm, Type};
 
 use crate::error::{Code, Result, S3Error};
 use crate::head::RequestHead;
 
 const PREFIX: &str = "x-amz-checksum-";
 const ALGORITHM: &str = "x-amz-checksum-algorithm";
+const MODE: &str = "x-amz-checksum-mode";
 const TYPE: &str = "x-amz-checksum-type";
 const SDK_ALGORITHM: &str = "x-amz-sdk-checksum-algorithm";
 const TRAILER: &str = "x-amz-trailer";
-
-/// Algorithms that AWS has and this program has not.
-const NOT_OFFERED: &[&str] = &["MD5", "SHA512", "XXHASH64", "XXHASH3", "XXHASH128"];
-
-/// A checksum algorithm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Algorithm {
-    /// CRC-32 (ISO HDLC), 4 bytes.
-    Crc32,
-    /// CRC-32C (Castagnoli), 4 bytes.
-    Crc32c,
-    /// CRC-64/NVME, 8 bytes.
-    Crc64Nvme,
-    /// SHA-1, 20 bytes.
-    Sha1,
-    /// SHA-256, 32 bytes.
-    Sha256,
-}
-
-impl Algorithm {
-    /// Every algorithm.
-    pub const ALL: [Self; 5] = [
-        Self::Crc32,
-        Self::Crc32c,
-        Self::Crc64Nvme,
-        Self::Sha1,
-        Self::Sha256,
-    ];
-
-    /// The name in XML and in `x-amz-checksum-algorithm`: `CRC32`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Crc32 => "CRC32",
-            Self::Crc32c => "CRC32C",
-            Self::Crc64Nvme => "CRC64NVME",
-            Self::Sha1 => "SHA1",
-            Self::Sha256 => "SHA256",
-        }
-    }
-
-    /// The header and trailer that carry a value: `x-amz-checksum-crc32`.
-    #[must_use]
-    pub const fn header(self) -> &'static str {
-        match self {
-            Self::Crc32 => "x-amz-checksum-crc32",
-            Self::Crc32c => "x-amz-checksum-crc32c",
-            Self::Crc64Nvme => "x-amz-checksum-crc64nvme",
-            Self::Sha1 => "x-amz-checksum-sha1",
-            Self::Sha256 => "x-amz-checksum-sha256",
-        }
-    }
-
-    /// The name under which the host computes it: `crc32`, `sha2-256`.
-    #[must_use]
-    pub const fn digest_name(self) -> &'static str {
-        match self {
-            Self::Crc32 => "crc32",
-            Self::Crc32c => "crc32c",
-            Self::Crc64Nvme => "crc64nvme",
-            Self::Sha1 => "sha1",
-            Self::Sha256 => "sha2-256",
-        }
-    }
-
-    /// The length of a raw digest.
-    #[must_use]
-    pub const fn length_bytes(self) -> usize {
-        match self {
-            Self::Crc32 | Self::Crc32c => 4,
-            Self::Crc64Nvme => 8,
-            Self::Sha1 => 20,
-            Self::Sha256 => 32,
-        }
-    }
-
-    /// Whether a multipart object may have a checksum of this type.
-    #[must_use]
-    pub const fn allows(self, kind: Type) -> bool {
-        match self {
-            Self::Crc32 | Self::Crc32c => true,
-            Self::Crc64Nvme => matches!(kind, Type::FullObject),
-            Self::Sha1 | Self::Sha256 => matches!(kind, Type::Composite),
-        }
-    }
-
-    /// Reads a name, in any case, as headers and XML give it.
-    ///
-    /// # Errors
-    /// `NotImplemented` for an algorithm that AWS has and this program has not, else
-    /// `InvalidRequest`.
-    pub fn parse(name: &str) -> Result<Self> {
-        let found = Self::ALL
-            .into_iter()
-            .find(|each| each.name().eq_ignore_ascii_case(name));
-        found.ok_or_else(|| {
-            not_offered(name).unwrap_or_else(|| {
-                S3Error::invalid_request(
-                    "Checksum algorithm provided is unsupported. Please try again with any of \
-                     the valid types: [CRC32, CRC32C, CRC64NVME, MD5, SHA1, SHA256, SHA512, \
-                     XXHASH128, XXHASH3, XXHASH64]",
-                )
-            })
-        })
-    }
-
-    fn of_header(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|each| each.header() == name)
-    }
-}
-
-/// How the checksum of a multipart object is made from its parts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Type {
-    /// The digest of the parts' digests, with `-N` behind it.
-    Composite,
-    /// The digest of all bytes.
-    FullObject,
-}
-
-impl Type {
-    /// The name on the wire.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Composite => "COMPOSITE",
-            Self::FullObject => "FULL_OBJECT",
-        }
-    }
-
-    /// What CreateMultipartUpload takes where the client names no type.
-    #[must_use]
-    pub const fn default_of(algorithm: Algorithm) -> Self {
-        match algorithm {
-            Algorithm::Crc64Nvme => Self::FullObject,
-            _ => Self::Composite,
-        }
-    }
-
-    /// Reads the value of `x-amz-checksum-type`, in any case.
-    ///
-    /// # Errors
-    /// `InvalidRequest`.
-    pub fn parse(value: &str) -> Result<Self> {
-        [Self::Composite, Self::FullObject]
-            .into_iter()
-            .find(|each| each.name().eq_ignore_ascii_case(value))
-            .ok_or_else(|| invalid_header(TYPE))
-    }
-}
 
 /// A digest and its algorithm; the digest always has the algorithm's length.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -232,7 +87,7 @@ impl Announced {
     ///
     /// # Errors
     /// `InvalidRequest` for an unknown algorithm, a malformed value, more than one checksum, or
-    /// names that contradict each other; `NotImplemented` for an algorithm not offered.
+    /// names that contradict each other.
     pub fn parse(head: &RequestHead) -> Result<Self> {
         let sdk = head.once(SDK_ALGORITHM)?.filter(|name| !name.is_empty());
         let sdk = sdk.map(Algorithm::parse).transpose()?;
@@ -279,13 +134,10 @@ pub fn trailer(head: &RequestHead) -> Result<Option<Algorithm>> {
         return Ok(None);
     };
     let name = name.to_ascii_lowercase();
-    if let Some(algorithm) = Algorithm::of_header(&name) {
-        return Ok(Some(algorithm));
-    }
-    let refusal = name.strip_prefix(PREFIX).and_then(not_offered);
-    Err(refusal.unwrap_or_else(|| {
+    let algorithm = Algorithm::of_header(&name).ok_or_else(|| {
         S3Error::invalid_request("The value specified in the x-amz-trailer header is not supported")
-    }))
+    });
+    algorithm.map(Some)
 }
 
 /// What CreateMultipartUpload asks for with `x-amz-checksum-algorithm` and `x-amz-checksum-type`;
@@ -293,7 +145,7 @@ pub fn trailer(head: &RequestHead) -> Result<Option<Algorithm>> {
 ///
 /// # Errors
 /// `InvalidRequest` for an unknown name, a type without an algorithm, or a pair that AWS does not
-/// have; `NotImplemented` for an algorithm not offered.
+/// have.
 pub fn requested(head: &RequestHead) -> Result<Option<(Algorithm, Type)>> {
     let algorithm = head.once(ALGORITHM)?.filter(|name| !name.is_empty());
     let algorithm = algorithm.map(Algorithm::parse).transpose()?;
@@ -346,13 +198,80 @@ impl Completed {
             Some((base64, count)) if algorithm.allows(Type::Composite) => (base64, Some(count)),
             _ => (text, None),
         };
-        let part_count = count.map(str::parse).transpose().map_err(|_| invalid())?;
+        let part_count = count.map(|text| part_count(text).ok_or_else(invalid));
+        let part_count = part_count.transpose()?;
         let checksum = Checksum::decode(algorithm, base64).ok_or_else(invalid)?;
         Ok(Self {
             checksum: Some(checksum),
             part_count,
             kind,
         })
+    }
+
+    /// The checksum that the whole must turn out to have, if the client may state one. `created`
+    /// is what the upload was created with; without, what the client states of the value is
+    /// ignored, as AWS does, and the whole gets a FULL_OBJECT checksum of the server's choice.
+    ///
+    /// # Errors
+    /// `InvalidRequest` for another type than the upload's; `BadDigest` for another algorithm or
+    /// another count of parts.
+    pub fn expected(
+        &self,
+        created: Option<(Algorithm, Type)>,
+        part_count: u32,
+    ) -> Result<Option<Checksum>> {
+        let own = created.map_or(Type::FullObject, |(_, kind)| kind);
+        if self.kind.is_some_and(|kind| kind != own) {
+            return Err(S3Error::invalid_request(format!(
+                "The upload was created using the {} checksum mode. The complete request must use \
+                 the same checksum mode.",
+                own.name(),
+            )));
+        }
+        let Some(((algorithm, _), checksum)) = created.zip(self.checksum.as_ref()) else {
+            return Ok(None);
+        };
+        let counted = self
+            .part_count
+            .is_none_or(|count| own == Type::Composite && count == part_count);
+        if counted && checksum.algorithm == algorithm {
+            return Ok(Some(checksum.clone()));
+        }
+        Err(S3Error::bad_checksum(checksum.algorithm.name()))
+    }
+}
+
+fn part_count(digits: &str) -> Option<u32> {
+    let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+    plain.then(|| digits.parse().ok()).flatten()
+}
+
+/// Checks which checksum CompleteMultipartUpload gives for a part; that its value is the part's is
+/// the caller's to compare. `created` is what the upload was created with.
+///
+/// # Errors
+/// `InvalidRequest` for none where the whole is made of them, `BadDigest` for another algorithm.
+pub fn check_part(
+    created: Option<(Algorithm, Type)>,
+    number: u32,
+    given: Option<&Checksum>,
+) -> Result<()> {
+    let Some((algorithm, kind)) = created else {
+        return Ok(());
+    };
+    match given {
+        None if kind == Type::Composite => Err(S3Error::invalid_request(format!(
+            "The upload was created using a {} checksum. The complete request must include the \
+             checksum for each part. It was missing for part {number} in the request.",
+            algorithm.name().to_ascii_lowercase(),
+        ))),
+        Some(given) if given.algorithm != algorithm => {
+            Err(S3Error::new(Code::BadDigest).message(format!(
+                "The {} you specified for part {number} did not match what we received.",
+                given.algorithm.name().to_ascii_lowercase(),
+            )))
+        }
+        None | Some(_) => Ok(()),
     }
 }
 
@@ -412,39 +331,33 @@ pub(crate) fn invalid_trailer(algorithm: Algorithm) -> S3Error {
     ))
 }
 
-/// The names of all headers that carry a checksum's value, whole and without their prefix.
-fn names(head: &RequestHead) -> impl Iterator<Item = (&str, &str)> {
+/// The names of all headers that carry a checksum's value.
+fn names(head: &RequestHead) -> impl Iterator<Item = &str> {
     head.headers()
-        .filter_map(|(name, _)| Some((name, name.strip_prefix(PREFIX)?)))
-        .filter(|(_, algorithm)| !matches!(*algorithm, "algorithm" | "type" | "mode"))
+        .map(|(name, _)| name)
+        .filter(|name| name.starts_with(PREFIX) && !matches!(*name, ALGORITHM | TYPE | MODE))
 }
 
 /// The one `x-amz-checksum-<algorithm>` header there may be, undecoded.
 fn one_header(head: &RequestHead) -> Result<Option<(Algorithm, &str)>> {
-    let mut names = names(head);
-    let Some((name, algorithm)) = names.next() else {
-        return Ok(None);
-    };
-    if names.next().is_some() {
+    let mut found = None;
+    let mut count = 0;
+    for name in names(head) {
+        found = Some(Algorithm::of_header(name).ok_or_else(unknown_header)?);
+        count += 1;
+    }
+    if count > 1 {
         return Err(more_than_one());
     }
-    let algorithm = Algorithm::of_header(name).ok_or_else(|| {
-        not_offered(algorithm).unwrap_or_else(|| {
-            S3Error::invalid_request(
-                "The algorithm type you specified in x-amz-checksum- header is invalid.",
-            )
-        })
-    })?;
-    Ok(head.once(name)?.map(|text| (algorithm, text)))
+    let Some(algorithm) = found else {
+        return Ok(None);
+    };
+    Ok(head.once(algorithm.header())?.map(|text| (algorithm, text)))
 }
 
-fn not_offered(name: &str) -> Option<S3Error> {
-    let known = NOT_OFFERED
-        .iter()
-        .find(|each| each.eq_ignore_ascii_case(name))?;
-    Some(
-        S3Error::new(Code::NotImplemented)
-            .message(format!("The checksum algorithm {known} is not supported.")),
+fn unknown_header() -> S3Error {
+    S3Error::invalid_request(
+        "The algorithm type you specified in x-amz-checksum- header is invalid.",
     )
 }
 

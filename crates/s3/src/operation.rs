@@ -123,6 +123,17 @@ impl Operation {
             Self::Object { action, .. } => action.name(),
         }
     }
+
+    /// Whether the body is the bytes of an object or a part, which alone may come in frames.
+    fn puts_bytes(&self) -> bool {
+        let Self::Object { action, .. } = self else {
+            return false;
+        };
+        matches!(
+            action,
+            ObjectAction::PutObject(_) | ObjectAction::UploadPart(_)
+        )
+    }
 }
 
 impl BucketAction {

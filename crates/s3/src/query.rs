@@ -1,5 +1,5 @@
-//! The query of a request as decoded pairs. It must never be used for signing, which needs the raw
-//! bytes.
+//! The query of a request as pairs, decoded once, for parameters and for the canonical query of a
+//! signature alike. It must never drop, join or reorder a pair: what was signed is what is read.
 
 use crate::error::{Code, Result, S3Error};
 use crate::percent;

@@ -204,3 +204,43 @@ fn attributes() {
         format!("{XML}<GetObjectAttributesResponse {NS}></GetObjectAttributesResponse>")
     );
 }
+
+#[test]
+fn every_algorithm_has_its_element() {
+    for (algorithm, element) in [
+        (Algorithm::Crc32, "ChecksumCRC32"),
+        (Algorithm::Crc32c, "ChecksumCRC32C"),
+        (Algorithm::Crc64Nvme, "ChecksumCRC64NVME"),
+        (Algorithm::Md5, "ChecksumMD5"),
+        (Algorithm::Sha1, "ChecksumSHA1"),
+        (Algorithm::Sha256, "ChecksumSHA256"),
+        (Algorithm::Sha512, "ChecksumSHA512"),
+        (Algorithm::XxHash64, "ChecksumXXHASH64"),
+        (Algorithm::XxHash3, "ChecksumXXHASH3"),
+        (Algorithm::XxHash128, "ChecksumXXHASH128"),
+    ] {
+        let checksum = Checksum::new(algorithm, &vec![7; algorithm.length_bytes()]).unwrap();
+        let written = format!("<{element}>{}</{element}>", checksum.to_base64());
+        let copy = copy_object(&CopyResult {
+            etag: "e".to_owned(),
+            modified_ms: TIME_MS,
+            checksum: Some((checksum.clone(), Type::FullObject)),
+            part_count: None,
+        });
+        let attributes = get_object_attributes(&AttributesResult {
+            checksum: Some((checksum.clone(), Type::FullObject)),
+            ..AttributesResult::default()
+        });
+        let complete = complete_multipart_upload(&CompleteMultipartUploadResult {
+            location: "l",
+            bucket: "b",
+            key: "k",
+            etag: "e",
+            checksum: Some((checksum, Type::FullObject)),
+            part_count: 1,
+        });
+        for document in [copy, attributes, complete] {
+            assert!(document.contains(&written), "{document}");
+        }
+    }
+}

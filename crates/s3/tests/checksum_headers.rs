@@ -25,17 +25,51 @@ fn head(headers: &[(&str, &str)]) -> RequestHead {
     head
 }
 
-/// Of the bytes `abcdefg`.
-const VALUES: [(Algorithm, &str); 5] = [
+/// Of the bytes `abcdefg`, as the conformance suite of versitygw has them.
+const VALUES: [(Algorithm, &str); 10] = [
     (Algorithm::Crc32, "MSpqpg=="),
     (Algorithm::Crc32c, "5if0QQ=="),
     (Algorithm::Crc64Nvme, "SmzZ/LTp1CA="),
+    (Algorithm::Md5, "esZsDxSN6VGbi9JkMSxNZA=="),
     (Algorithm::Sha1, "L7XhNBn8iSRoZeejJPR27GJOh0A="),
     (
         Algorithm::Sha256,
         "fRpUEnsiJQL1t5tfsIAwYRUqRPkrN+I8ZSe69mXU2po=",
     ),
+    (
+        Algorithm::Sha512,
+        "1xakGIVptoqxtt+sF45XARTN8Oo6HMDjFIbD5BJBvGp2Qk6MN6sm8Jb8he+YhsjLY0GH9P3f9kX7CZ8f9UxrjA==",
+    ),
+    (Algorithm::XxHash64, "GGCUDikCgi0="),
+    (Algorithm::XxHash3, "WkDcP9RMBS8="),
+    (Algorithm::XxHash128, "Kq/YOGmlnDE/55jA7aptxg=="),
 ];
+
+#[test]
+fn names_on_the_wire_and_towards_the_host() {
+    let names = Algorithm::ALL.map(|each| (each.name(), each.header(), each.digest_name()));
+    assert_eq!(
+        names,
+        [
+            ("CRC32", "x-amz-checksum-crc32", "crc32"),
+            ("CRC32C", "x-amz-checksum-crc32c", "crc32c"),
+            ("CRC64NVME", "x-amz-checksum-crc64nvme", "crc64nvme"),
+            ("MD5", "x-amz-checksum-md5", "md5"),
+            ("SHA1", "x-amz-checksum-sha1", "sha1"),
+            ("SHA256", "x-amz-checksum-sha256", "sha2-256"),
+            ("SHA512", "x-amz-checksum-sha512", "sha2-512"),
+            ("XXHASH64", "x-amz-checksum-xxhash64", "xxh64"),
+            ("XXHASH3", "x-amz-checksum-xxhash3", "xxh3-64"),
+            ("XXHASH128", "x-amz-checksum-xxhash128", "xxh3-128"),
+        ]
+    );
+    assert_eq!(VALUES.map(|(algorithm, _)| algorithm), Algorithm::ALL);
+    let error = Algorithm::parse("CRC16").unwrap_err();
+    let mut listed: Vec<_> = Algorithm::ALL.iter().map(|each| each.name()).collect();
+    listed.sort_unstable();
+    let listed = format!("[{}]", listed.join(", "));
+    assert!(error.message.ends_with(&listed), "{}", error.message);
+}
 
 const INVALID_SDK: &str = "Value for x-amz-sdk-checksum-algorithm header is invalid.";
 const MORE_THAN_ONE: &str =
@@ -162,38 +196,33 @@ fn more_than_one_checksum() {
 }
 
 #[test]
-fn algorithms_that_are_unknown_or_not_offered() {
-    let text = "The algorithm type you specified in x-amz-checksum- header is invalid.";
-    let error = announced(&[("x-amz-checksum-crc16", "AAA=")]).unwrap_err();
-    assert_error(&error, Code::InvalidRequest, text);
+fn unknown_algorithms() {
+    const HEADER: &str = "The algorithm type you specified in x-amz-checksum- header is invalid.";
+    let one = [("x-amz-checksum-crc16", "AAA=")];
+    let beside = [("x-amz-checksum-crc32", "MSpqpg=="), one[0]];
+    for headers in [&one[..], &beside] {
+        let error = announced(headers).unwrap_err();
+        assert_error(&error, Code::InvalidRequest, HEADER);
+        let error = Completed::parse(&head(headers)).unwrap_err();
+        assert_error(&error, Code::InvalidRequest, HEADER);
+    }
     let text = "Checksum algorithm provided is unsupported. Please try again with any of the valid \
                 types: [CRC32, CRC32C, CRC64NVME, MD5, SHA1, SHA256, SHA512, XXHASH128, XXHASH3, \
                 XXHASH64]";
-    for headers in [
-        [("x-amz-sdk-checksum-algorithm", "invalid")],
-        [("x-amz-checksum-algorithm", "invalid")],
+    let error = announced(&[("x-amz-sdk-checksum-algorithm", "invalid")]).unwrap_err();
+    assert_error(&error, Code::InvalidRequest, text);
+    let error = requested(&head(&[("x-amz-checksum-algorithm", "invalid")])).unwrap_err();
+    assert_error(&error, Code::InvalidRequest, text);
+    for trailer in [
+        "x-amz-checksum-crc16",
+        "x-amz-checksum-crc32,x-amz-checksum-sha1",
+        "x-amz-checksum-",
+        "x-amz-checksum-type",
+        "content-md5",
     ] {
-        let head = head(&headers);
-        let error = Announced::parse(&head)
-            .err()
-            .or_else(|| requested(&head).err())
-            .unwrap();
+        let error = announced(&[("x-amz-trailer", trailer)]).unwrap_err();
+        let text = "The value specified in the x-amz-trailer header is not supported";
         assert_error(&error, Code::InvalidRequest, text);
-    }
-    for name in ["md5", "sha512", "xxhash64", "xxhash3", "xxhash128"] {
-        let header = format!("x-amz-checksum-{name}");
-        for (name, value) in [
-            (header.as_str(), "AAAA"),
-            ("x-amz-trailer", header.as_str()),
-            ("x-amz-sdk-checksum-algorithm", name),
-        ] {
-            assert_eq!(
-                announced(&[(name, value)]).unwrap_err().code,
-                Code::NotImplemented
-            );
-        }
-        let error = requested(&head(&[("x-amz-checksum-algorithm", name)])).unwrap_err();
-        assert_eq!(error.code, Code::NotImplemented);
     }
 }
 
@@ -210,8 +239,13 @@ fn types_of_multipart_checksums() {
         (Algorithm::Crc32, Composite, &[Composite, FullObject][..]),
         (Algorithm::Crc32c, Composite, &[Composite, FullObject]),
         (Algorithm::Crc64Nvme, FullObject, &[FullObject]),
+        (Algorithm::Md5, Composite, &[Composite]),
         (Algorithm::Sha1, Composite, &[Composite]),
         (Algorithm::Sha256, Composite, &[Composite]),
+        (Algorithm::Sha512, Composite, &[Composite]),
+        (Algorithm::XxHash64, Composite, &[Composite]),
+        (Algorithm::XxHash3, Composite, &[Composite]),
+        (Algorithm::XxHash128, Composite, &[Composite]),
     ] {
         assert_eq!(ask(algorithm.name(), ""), Ok(Some((algorithm, default))));
         for kind in [Composite, FullObject] {
@@ -262,6 +296,11 @@ fn completing_an_upload() {
             &format!("{value}-"),
             &format!("{value}-a"),
             &format!("{value}-1-1"),
+            &format!("{value}--3"),
+            &format!("{value}-+3"),
+            &format!("{value}-smth"),
+            &format!("{value}-12a"),
+            "invalid_checksum",
         ] {
             let error = complete(algorithm, bad).unwrap_err();
             let text = format!("Value for {} header is invalid.", algorithm.header());
@@ -292,6 +331,95 @@ fn a_part_of_another_kind() {
     );
     let text = "Missing required header for this request: Content-MD5 OR x-amz-checksum-*";
     assert_error(&checksum::missing(), Code::InvalidRequest, text);
+}
+
+/// What an upload was created with decides what its completion may say of the whole.
+#[test]
+fn the_whole_that_a_completion_expects() {
+    use Type::{Composite, FullObject};
+    let read = |headers: &[(&str, &str)]| Completed::parse(&head(headers)).unwrap();
+    let kind = |kind: Type| read(&[("x-amz-checksum-type", kind.name())]);
+    for (algorithm, value) in VALUES {
+        let checksum = Checksum::decode(algorithm, value);
+        let plain = read(&[(algorithm.header(), value)]);
+        for created in [Composite, FullObject] {
+            let created = Some((algorithm, created)).filter(|(a, kind)| a.allows(*kind));
+            let Some((_, own)) = created else { continue };
+            assert_eq!(plain.expected(created, 3), Ok(checksum.clone()));
+            assert_eq!(kind(own).expected(created, 3), Ok(None));
+            let other = if own == Composite {
+                FullObject
+            } else {
+                Composite
+            };
+            let text = format!(
+                "The upload was created using the {} checksum mode. The complete request must use \
+                 the same checksum mode.",
+                own.name()
+            );
+            let error = kind(other).expected(created, 3).unwrap_err();
+            assert_error(&error, Code::InvalidRequest, &text);
+        }
+        // Nothing was asked for: the server's own checksum is not the client's to state.
+        assert_eq!(plain.expected(None, 3), Ok(None));
+        assert_eq!(kind(FullObject).expected(None, 3), Ok(None));
+        if !algorithm.allows(Composite) {
+            continue;
+        }
+        let created = Some((algorithm, Composite));
+        let parts = read(&[(algorithm.header(), &format!("{value}-3"))]);
+        assert_eq!(parts.expected(created, 3), Ok(checksum));
+        let text = format!(
+            "The {} you specified did not match the calculated checksum.",
+            algorithm.name()
+        );
+        let error = parts.expected(created, 2).unwrap_err();
+        assert_error(&error, Code::BadDigest, &text);
+    }
+    // Of another algorithm than the upload's, or with a count where none belongs: never the same.
+    let other = read(&[("x-amz-checksum-sha256", VALUES[5].1)]);
+    let error = other.expected(Some((Algorithm::Crc32, FullObject)), 1);
+    assert_eq!(error.unwrap_err().code, Code::BadDigest);
+    let counted = read(&[("x-amz-checksum-crc32", "MSpqpg==-1")]);
+    let error = counted.expected(Some((Algorithm::Crc32, FullObject)), 1);
+    assert_eq!(error.unwrap_err().code, Code::BadDigest);
+    let nothing = kind(Composite).expected(None, 1).unwrap_err();
+    assert_error(
+        &nothing,
+        Code::InvalidRequest,
+        "The upload was created using the FULL_OBJECT checksum mode. The complete request must use \
+         the same checksum mode.",
+    );
+}
+
+#[test]
+fn the_checksum_of_a_part_in_a_completion() {
+    use Type::{Composite, FullObject};
+    let sha256 = Checksum::decode(Algorithm::Sha256, VALUES[5].1);
+    fn check(created: Option<(Algorithm, Type)>, given: Option<&Checksum>) -> Result<(), S3Error> {
+        checksum::check_part(created, 7, given)
+    }
+    for (algorithm, value) in VALUES {
+        let own = Checksum::decode(algorithm, value);
+        for created in [Composite, FullObject].map(|kind| (algorithm, kind)) {
+            assert_eq!(check(Some(created), own.as_ref()), Ok(()));
+        }
+        assert_eq!(check(None, own.as_ref()), Ok(()));
+        assert_eq!(check(Some((algorithm, FullObject)), None), Ok(()));
+        let error = check(Some((algorithm, Composite)), None).unwrap_err();
+        let text = format!(
+            "The upload was created using a {} checksum. The complete request must include the \
+             checksum for each part. It was missing for part 7 in the request.",
+            algorithm.name().to_lowercase()
+        );
+        assert_error(&error, Code::InvalidRequest, &text);
+        if algorithm != Algorithm::Sha256 {
+            let error = check(Some((algorithm, FullObject)), sha256.as_ref()).unwrap_err();
+            let text = "The sha256 you specified for part 7 did not match what we received.";
+            assert_error(&error, Code::BadDigest, text);
+        }
+    }
+    assert_eq!(check(None, None), Ok(()));
 }
 
 #[test]

@@ -13,7 +13,9 @@ use std::collections::BTreeMap;
 use billet_s3::checksum::Algorithm;
 use billet_s3::condition::WriteCondition;
 use billet_s3::headers::{expected_bucket_owner, expected_source_bucket_owner};
-use billet_s3::operation::{CopyObject, MetadataDirective, PutObject, require_null_version};
+use billet_s3::operation::{
+    CompleteMultipartUpload, CopyObject, MetadataDirective, PutObject, require_null_version,
+};
 use billet_s3::query::Query;
 use billet_s3::range::CopyRange;
 use billet_s3::target::{Domains, Target};
@@ -354,6 +356,14 @@ fn completion_has_a_size_and_conditions() {
     assert_eq!(
         error.message,
         "Value for x-amz-mp-object-size header is invalid: 'x'"
+    );
+    // As the conformance suite has it: first what there is, then what the client said.
+    let error = CompleteMultipartUpload::size_mismatch(213_123, 24_117_248);
+    assert_eq!(error.code, Code::InvalidRequest);
+    assert_eq!(
+        error.message,
+        "The provided 'x-amz-mp-object-size' header value 24117248 does not match what was \
+         computed: 213123"
     );
 }
 

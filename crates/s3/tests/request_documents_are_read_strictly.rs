@@ -7,7 +7,7 @@
     missing_docs
 )]
 
-use billet_s3::checksum::Algorithm;
+use billet_s3::checksum::{Algorithm, Checksum};
 use billet_s3::tag::{Tag, TagOwner};
 use billet_s3::xml::request::{complete_multipart_upload, create_bucket, delete_objects, tagging};
 use billet_s3::{Code, S3Error};
@@ -98,6 +98,21 @@ fn completion_of_parts() {
 }
 
 #[test]
+fn parts_carry_checksums_of_every_algorithm() {
+    for algorithm in Algorithm::ALL {
+        let checksum = Checksum::new(algorithm, &vec![7; algorithm.length_bytes()]).unwrap();
+        let element = format!("Checksum{}", algorithm.name());
+        let body = format!(
+            "<CompleteMultipartUpload {NS}><Part><PartNumber>1</PartNumber><ETag>e</ETag>\
+             <{element}>{}</{element}></Part></CompleteMultipartUpload>",
+            checksum.to_base64()
+        );
+        let parts = complete_multipart_upload(body.as_bytes()).unwrap();
+        assert_eq!(parts[0].checksum, Some(checksum));
+    }
+}
+
+#[test]
 fn completion_refuses() {
     let part = |inner: &str| {
         let body =
@@ -136,6 +151,10 @@ fn completion_refuses() {
         error.fields[1].1,
         "CRC32:AAAAAA==;SHA1:Kq5sNclPz7QV2+lfQIuc6R7oRu0=;"
     );
+    for name in ["ChecksumCRC16", "Checksumcrc32", "ChecksumType", "Checksum"] {
+        let error = part(&format!("{base}<{name}>AAAAAA==</{name}>"));
+        assert_eq!(error.code, Code::MalformedXml, "{name}");
+    }
     for numbers in [&[2, 1][..], &[1, 1][..], &[1, 3, 2][..]] {
         let parts: String = numbers
             .iter()
@@ -204,6 +223,9 @@ fn bucket_configurations() {
         .unwrap()
         .check_region("us-east-1")
         .unwrap();
+    let twice = b"<CreateBucketConfiguration><LocationConstraint>a</LocationConstraint>\
+                  <LocationConstraint>b</LocationConstraint></CreateBucketConfiguration>";
+    assert_eq!(code(create_bucket(twice)), Code::MalformedXml);
     let directory = b"<CreateBucketConfiguration><Bucket><Type>Directory</Type></Bucket>\
                       </CreateBucketConfiguration>";
     assert_eq!(code(create_bucket(directory)), Code::NotImplemented);
@@ -268,6 +290,9 @@ fn what_is_not_that_document() {
         format!("<Delete a='1' b>{object}</Delete>"),
         "<Delete><Object><Key>&k;</Key></Object></Delete>".to_owned(),
         "<Delete><Object><Key>&#0;</Key></Object></Delete>".to_owned(),
+        "<Delete><Object><Key>&#+65;</Key></Object></Delete>".to_owned(),
+        "<Delete><Object><Key>&#x+41;</Key></Object></Delete>".to_owned(),
+        format!("<Delete><Quiet>true</Quiet>{object}<Quiet>false</Quiet></Delete>"),
         "<Delete><Object><Key>&#xD800;</Key></Object></Delete>".to_owned(),
         "<Delete><Object><Key>&#99999999999;</Key></Object></Delete>".to_owned(),
         "<Delete><Object><Key>a & b</Key></Object></Delete>".to_owned(),

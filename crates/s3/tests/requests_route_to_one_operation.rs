@@ -307,6 +307,37 @@ fn nothing_falls_through() {
     }
 }
 
+/// What only a bucket has is nothing that a key's bytes answer or may be replaced by.
+#[test]
+fn what_a_bucket_has_is_no_sub_resource_of_a_key() {
+    for query in [
+        "abac",
+        "accelerate",
+        "analytics",
+        "cors",
+        "inventory&id=1",
+        "lifecycle",
+        "logging",
+        "metrics",
+        "notification",
+        "object-lock",
+        "ownershipControls",
+        "policy",
+        "policyStatus",
+        "publicAccessBlock",
+        "replication",
+        "requestPayment",
+        "versioning",
+        "website",
+    ] {
+        for method in ["GET", "PUT", "DELETE"] {
+            let error = send(method, &format!("/bucket/key?{query}"), &[]).unwrap_err();
+            assert_eq!(error.code, Code::MethodNotAllowed, "{method} {query}");
+            assert_eq!(error.fields[1], ("ResourceType", "OBJECT".to_owned()));
+        }
+    }
+}
+
 #[test]
 fn refusals_of_the_router() {
     let field = |error: &S3Error, name: &str| {

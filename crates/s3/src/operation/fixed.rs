@@ -109,6 +109,11 @@ pub(super) fn bucket(method: &str, name: &str, query: &Query) -> Option<BucketAc
     Some(BucketAction::NotConfigured(answer))
 }
 
+/// Whether the query names a sub-resource that only a bucket has.
+pub(super) fn is_of_bucket(query: &Query) -> bool {
+    BUCKET.iter().any(|(name, _)| query.has(name))
+}
+
 /// An object lock configuration cannot be deleted.
 fn is_deletable(code: Code) -> bool {
     code != Code::ObjectLockConfigurationNotFoundError

@@ -12,6 +12,7 @@ use super::upload::{
 use super::{BucketAction, Fixed, ObjectAction, Operation, fixed};
 use crate::error::{Code, Resource, Result, S3Error};
 use crate::head::RequestHead;
+use crate::payload::{self, CONTENT_SHA256, Payload};
 use crate::query::Query;
 use crate::target::Target;
 
@@ -38,17 +39,16 @@ const BUCKET_ONLY_ELSEWHERE: &[&str] = &[
     "versions",
 ];
 
-/// The same for objects: a PUT or DELETE that names one of these must not touch the object.
+/// The same for objects: a PUT or DELETE that names one of these must not touch the object, and
+/// none but HEAD may that names what only a bucket has.
 const OBJECT_ONLY_ELSEWHERE: &[&str] = &[
     "acl",
     "attributes",
     "delete",
     "legal-hold",
     "location",
-    "policy",
     "retention",
     "uploads",
-    "versioning",
     "versions",
 ];
 
@@ -56,7 +56,8 @@ const OBJECT_ONLY_ELSEWHERE: &[&str] = &[
 /// 1970. Parameters that S3 does not know are ignored.
 ///
 /// # Errors
-/// `MethodNotAllowed` with method and resource, and every error of a parameter.
+/// `MethodNotAllowed` with method and resource, `InvalidRequest` for a framed body where neither an
+/// object nor a part is put, and every error of a parameter.
 pub fn route(head: &RequestHead, target: &Target, query: &Query, now_ms: u64) -> Result<Operation> {
     let request = Request {
         head,
@@ -68,25 +69,15 @@ pub fn route(head: &RequestHead, target: &Target, query: &Query, now_ms: u64) ->
         return Err(request.preflight(target));
     }
     request.refuse_copy_source()?;
-    match (&target.bucket, &target.key) {
-        (None, _) if request.method == "GET" => {
-            Ok(Operation::ListBuckets(ListBuckets::parse(query)?))
-        }
-        (None, _) => Err(S3Error::method_not_allowed(
-            request.method,
-            Resource::Service,
-            None,
-        )),
-        (Some(bucket), None) => Ok(Operation::Bucket {
-            bucket: bucket.clone(),
-            action: request.bucket(bucket)?,
-        }),
-        (Some(bucket), Some(key)) => Ok(Operation::Object {
-            bucket: bucket.clone(),
-            key: key.clone(),
-            action: request.object()?,
-        }),
+    let framed = request.is_framed()?;
+    if framed && target.key.is_none() {
+        return Err(payload::wrong_use());
     }
+    let operation = request.operation(target)?;
+    if framed && !operation.puts_bytes() {
+        return Err(payload::wrong_use());
+    }
+    Ok(operation)
 }
 
 struct Request<'a> {
@@ -97,6 +88,36 @@ struct Request<'a> {
 }
 
 impl Request<'_> {
+    fn operation(&self, target: &Target) -> Result<Operation> {
+        match (&target.bucket, &target.key) {
+            (None, _) if self.method == "GET" => {
+                Ok(Operation::ListBuckets(ListBuckets::parse(self.query)?))
+            }
+            (None, _) => Err(S3Error::method_not_allowed(
+                self.method,
+                Resource::Service,
+                None,
+            )),
+            (Some(bucket), None) => Ok(Operation::Bucket {
+                bucket: bucket.clone(),
+                action: self.bucket(bucket)?,
+            }),
+            (Some(bucket), Some(key)) => Ok(Operation::Object {
+                bucket: bucket.clone(),
+                key: key.clone(),
+                action: self.object()?,
+            }),
+        }
+    }
+
+    /// Whether the body is said to come in frames, by a header or by a presigned URL.
+    fn is_framed(&self) -> Result<bool> {
+        let header = self.head.once(CONTENT_SHA256)?;
+        let value = header.or_else(|| self.query.get("X-Amz-Content-Sha256"));
+        let payload = value.and_then(|value| Payload::parse(value).ok());
+        Ok(payload.is_some_and(|payload| payload.is_framed()))
+    }
+
     /// A copy source belongs to PUT alone, and to a POST that is not about an upload it is nothing.
     fn refuse_copy_source(&self) -> Result<()> {
         let counts = match self.method {
@@ -185,10 +206,14 @@ impl Request<'_> {
         {
             return Ok(action);
         }
-        let elsewhere =
-            matches!(self.method, "PUT" | "DELETE") && self.names_any(OBJECT_ONLY_ELSEWHERE);
+        let elsewhere = match self.method {
+            "GET" => fixed::is_of_bucket(self.query),
+            "PUT" | "DELETE" => {
+                fixed::is_of_bucket(self.query) || self.names_any(OBJECT_ONLY_ELSEWHERE)
+            }
+            _ => false,
+        };
         match self.method {
-            "GET" => self.get_object(),
             "HEAD" => {
                 let parsed = GetObject::parse(self.head, self.query)?;
                 Ok(ObjectAction::HeadObject(Box::new(parsed)))
@@ -198,6 +223,7 @@ impl Request<'_> {
                 Resource::Object,
                 None,
             )),
+            "GET" => self.get_object(),
             "PUT" => self.put_object(),
             "DELETE" => self.delete_object(),
             "POST" => self.post_object(),

