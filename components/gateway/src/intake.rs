@@ -58,6 +58,9 @@ impl Promise {
             // A plain body has no trailer that could keep the promise.
             return Err(Code::MalformedTrailerError.into());
         }
+        if let Some(algorithm) = announced.algorithm() {
+            offered(algorithm)?;
+        }
         let md5 = checksum::content_md5(head)?;
         Ok(Self {
             size,
@@ -257,6 +260,16 @@ fn check_document(head: &RequestHead, document: &[u8]) -> Result<()> {
         promised.check(&digest(promised.algorithm().digest_name(), document)?)?;
     }
     Ok(())
+}
+
+/// Refuses an algorithm that S3 has and this host has not.
+pub(crate) fn offered(algorithm: Algorithm) -> Result<()> {
+    let opened = Hasher::open(algorithm.digest_name());
+    opened.map(drop).map_err(|_| {
+        let name = algorithm.name();
+        let message = format!("The checksum algorithm {name} is not supported.");
+        S3Error::new(Code::NotImplemented).message(message).into()
+    })
 }
 
 fn digest(algorithm: &str, document: &[u8]) -> Result<Vec<u8>> {

@@ -12,7 +12,7 @@ use crate::bindings::billet::bucket::types::{Attributes, Bucket, Condition, Obje
 use crate::call::{Call, Change};
 use crate::refusal::{Place, Result};
 use crate::reply::Reply;
-use crate::{attributes, convert, transfer};
+use crate::{attributes, convert, intake, transfer};
 
 /// A copy whose source was found.
 struct Plan {
@@ -32,6 +32,9 @@ pub(crate) async fn handle(call: &Call, mut asked: CopyObject) -> Result<Reply> 
     };
     let itself = asked.source.bucket == call.bucket() && asked.source.key == call.key();
     let rehash = rehash(&asked, &object);
+    if let Some(algorithm) = rehash {
+        intake::offered(algorithm)?;
+    }
     if itself && attributes.is_none() && rehash.is_none() {
         return Err(CopyObject::onto_itself().into());
     }

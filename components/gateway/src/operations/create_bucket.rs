@@ -37,6 +37,10 @@ pub(crate) async fn handle(call: &Call, body: Body) -> Result<Reply> {
         .pop();
     let done = done.ok_or(billet_s3::Code::InternalError)?;
     Ok(Reply::empty(200)
+        .header(
+            "x-amz-bucket-arn",
+            format!("arn:aws:s3:::{}", call.bucket()),
+        )
         .header("Location", format!("/{}", call.bucket()))
         .header("x-billet-root", convert::cid(&done.root)))
 }

@@ -8,10 +8,13 @@ use crate::bindings::billet::bucket::changes::{CreateUpload, Op};
 use crate::call::Call;
 use crate::refusal::Result;
 use crate::reply::Reply;
-use crate::{attributes, convert};
+use crate::{attributes, convert, intake};
 
 pub(crate) async fn handle(call: &Call, asked: CreateMultipartUpload) -> Result<Reply> {
     let requested = checksum::requested(&call.head)?;
+    if let Some((algorithm, _)) = requested {
+        intake::offered(algorithm)?;
+    }
     let bucket = call.own_bucket().await?;
     let create = CreateUpload {
         key: call.key().to_owned(),

@@ -35,6 +35,7 @@ pub(crate) async fn handle(call: &Call, asked: PutObject, body: Body) -> Result<
     if let Some(object) = &change.done.object {
         reply = reply
             .header("ETag", billet_s3::etag::quote(&object.etag))
+            .header("x-amz-object-size", object.content.size.to_string())
             .header("x-ipfs-cid", crate::convert::cid(&object.content.root))
             .headers(checksums::headers(&object.checksums, object.parts.len()));
     }

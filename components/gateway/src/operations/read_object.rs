@@ -7,7 +7,7 @@ use billet_s3::{Code, S3Error, date, etag};
 
 use crate::attributes;
 use crate::bindings::billet::bucket::objects;
-use crate::bindings::billet::bucket::types::{Checksum, Object};
+use crate::bindings::billet::bucket::types::{Checksum, ChecksumKind, Object};
 use crate::call::Call;
 use crate::refusal::Result;
 use crate::reply::{Content, Reply};
@@ -118,7 +118,11 @@ impl Selection {
 
     /// The checksums of the bytes that are sent, where there are any.
     fn checksums(&self, object: &Object) -> Vec<(String, String)> {
+        // Parts keep their own checksums only under a composite one.
+        let composite =
+            |kept: &&Vec<Checksum>| kept.iter().any(|each| each.kind == ChecksumKind::Composite);
         let of_part = |number: u32| -> Option<&Vec<Checksum>> {
+            Some(&object.checksums).filter(composite)?;
             let at = number.saturating_sub(1) as usize;
             object.parts.get(at).map(|part| &part.checksums)
         };
