@@ -7,6 +7,8 @@ use crate::bindings::billet::bucket::types::{Attributes, Entry};
 
 /// The prefix of user metadata.
 const META_PREFIX: &str = "x-amz-meta-";
+/// The header that is not carried along by a copy.
+pub(crate) const REDIRECT: &str = "x-amz-website-redirect-location";
 
 /// What the bucket keeps of an upload's headers.
 pub(crate) fn kept(headers: ObjectHeaders) -> Attributes {
@@ -17,10 +19,7 @@ pub(crate) fn kept(headers: ObjectHeaders) -> Attributes {
         ("content-encoding", headers.content_encoding),
         ("content-language", headers.content_language),
         ("expires", headers.expires),
-        (
-            "x-amz-website-redirect-location",
-            headers.website_redirect_location,
-        ),
+        (REDIRECT, headers.website_redirect_location),
     ];
     let entry = |name: &str, value| Entry {
         name: name.to_owned(),

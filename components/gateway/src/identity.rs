@@ -43,17 +43,20 @@ impl Identity {
     }
 }
 
-/// Confirms whoever signed `head`, and gives back the head with what a presigned URL carries in
-/// its query. Everything that is not a confirmed signature is an error.
-pub(crate) fn authenticate(
-    head: RequestHead,
-    now_ms: u64,
-    policy: &AuthPolicy,
-) -> Result<(Identity, RequestHead)> {
+/// Who sent a request.
+pub(crate) enum Sender {
+    /// Nobody who says so. Nothing is public yet, so there is nothing to be done for them.
+    Nobody(RequestHead),
+    /// Somebody, with the head and what a presigned URL carries in its query.
+    Somebody(Box<Identity>, RequestHead),
+}
+
+/// Confirms whoever signed `head`. A signature that is not confirmed is an error, and so is
+/// everything that is neither a signature nor the absence of one.
+pub(crate) fn authenticate(head: RequestHead, now_ms: u64, policy: &AuthPolicy) -> Result<Sender> {
     let presented = auth::parse(&head, now_ms, policy)?;
     let (principal, host, head) = match &presented {
-        // Nothing is public yet.
-        Presented::Anonymous(_) => return Err(Code::AccessDenied.into()),
+        Presented::Anonymous(_) => return Ok(Sender::Nobody(head)),
         Presented::Header(signed) => {
             let (principal, host) = confirm(signed)?;
             (principal, host, head)
@@ -68,7 +71,7 @@ pub(crate) fn authenticate(
         presented,
         host,
     };
-    Ok((identity, head))
+    Ok(Sender::Somebody(Box::new(identity), head))
 }
 
 /// Tries the values of `Host` that the client may have signed.

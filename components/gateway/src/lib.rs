@@ -19,6 +19,7 @@ mod settings;
 mod transfer;
 mod unframe;
 
+use billet_s3::Code;
 use billet_s3::head::RequestHead;
 use billet_s3::operation::route;
 use billet_s3::query::Query;
@@ -27,6 +28,7 @@ use billet_s3::target::Target;
 use crate::bindings::exports::wasi::http::handler::Guest;
 use crate::bindings::wasi::http::types::{ErrorCode, Request, Response};
 use crate::call::Call;
+use crate::identity::Sender;
 use crate::ids::Ids;
 use crate::intake::Body;
 use crate::refusal::Result;
@@ -54,9 +56,13 @@ async fn serve(head: RequestHead, body: Body) -> Result<Reply> {
     let now_ms = request::now_ms();
     let settings = Settings::read();
     if head.method == "OPTIONS" {
-        return preflight(&head, &settings, now_ms);
+        // A browser asks without a signature, and no bucket has rules that would let it.
+        return refuse(&head, &settings, now_ms);
     }
-    let (identity, head) = identity::authenticate(head, now_ms, &settings.policy())?;
+    let (identity, head) = match identity::authenticate(head, now_ms, &settings.policy())? {
+        Sender::Somebody(identity, head) => (*identity, head),
+        Sender::Nobody(head) => return refuse(&head, &settings, now_ms),
+    };
     let target = Target::parse(identity.host(), &head.raw_path, &settings.domains)?;
     let query = Query::parse(head.raw_query.as_deref())?;
     let operation = route(&head, &target, &query, now_ms)?;
@@ -70,13 +76,13 @@ async fn serve(head: RequestHead, body: Body) -> Result<Reply> {
     operations::perform(&call, operation, body).await
 }
 
-/// A browser asks without a signature; the answer depends on nothing that is stored.
-fn preflight(head: &RequestHead, settings: &Settings, now_ms: u64) -> Result<Reply> {
-    let host = head.once("host")?;
-    let target = Target::parse(host, &head.raw_path, &settings.domains)?;
+/// The answer to a request that nobody signed: what is wrong with it for everybody, else that it
+/// is denied. It depends on nothing that is stored.
+fn refuse(head: &RequestHead, settings: &Settings, now_ms: u64) -> Result<Reply> {
+    let target = Target::parse(head.once("host")?, &head.raw_path, &settings.domains)?;
     let query = Query::parse(head.raw_query.as_deref())?;
     route(head, &target, &query, now_ms)?;
-    Ok(Reply::empty(200))
+    Err(Code::AccessDenied.into())
 }
 
 /// What the linker sees of the component.

@@ -9,8 +9,8 @@ use billet_s3::xml::response::{self, CompleteMultipartUploadResult};
 
 use super::{upload, write_conditions};
 use crate::bindings::billet::bucket::changes::{Complete, Op};
-use crate::bindings::billet::bucket::objects::{self, NamedPart};
-use crate::bindings::billet::bucket::types::{self as bucket, Bucket, Object, Refusal};
+use crate::bindings::billet::bucket::objects::{self, NamedPart, Upload};
+use crate::bindings::billet::bucket::types::{self as bucket, ChecksumKind, Object, Refusal};
 use crate::call::Call;
 use crate::convert;
 use crate::intake::Body;
@@ -49,10 +49,16 @@ pub(crate) async fn handle(
     {
         return Err(CompleteMultipartUpload::size_mismatch(declared, assembly.size).into());
     }
+    // Somebody may have completed or aborted it by now: then the commit says so.
+    let found = upload::find(call, &bucket, &asked.upload_id).await.ok();
+    let checksum = match &found {
+        Some(upload) => checksum(upload, &promised, &parts)?,
+        None => None,
+    };
     let complete = Complete {
         key: call.key().to_owned(),
         upload: id,
-        checksum: checksum(call, &bucket, &asked.upload_id, &promised, &parts).await?,
+        checksum,
         parts: parts.clone(),
         assembly,
         size: asked.object_size_bytes,
@@ -91,18 +97,34 @@ fn told(call: &Call, object: &Object, parts: usize) -> Reply {
         .header("x-ipfs-cid", convert::cid(&object.content.root))
 }
 
-/// The checksum that the whole must have, with the type that its upload was created with.
-async fn checksum(
-    call: &Call,
-    bucket: &Bucket,
-    id: &str,
+/// A composite checksum is made of all that the client names.
+fn require_checksums(upload: &Upload, parts: &[NamedPart]) -> Result<()> {
+    if upload.checksum_kind != Some(ChecksumKind::Composite) {
+        return Ok(());
+    }
+    let Some(missing) = parts.iter().find(|part| part.checksums.is_empty()) else {
+        return Ok(());
+    };
+    let algorithm = upload::kept_algorithm(upload).name().to_ascii_lowercase();
+    let number = missing.number;
+    Err(S3Error::invalid_request(format!(
+        "The upload was created using a {algorithm} checksum. The complete request must include \
+         the checksum for each part. It was missing for part {number} in the request."
+    ))
+    .into())
+}
+
+/// The checksum that the whole must have, with the type that its upload was created with. S3
+/// ignores one for an upload that named no algorithm.
+fn checksum(
+    upload: &Upload,
     promised: &Completed,
     parts: &[NamedPart],
 ) -> Result<Option<bucket::Checksum>> {
-    if promised.kind.is_none() && promised.checksum.is_none() {
+    if upload.checksum_algorithm.is_none() {
         return Ok(None);
     }
-    let upload = upload::find(call, bucket, id).await?;
+    require_checksums(upload, parts)?;
     let kind = upload.checksum_kind.map_or(Type::FullObject, convert::kind);
     if let Some(named) = promised.kind.filter(|named| *named != kind) {
         return Err(S3Error::invalid_request(format!(

@@ -2,13 +2,16 @@
 
 use billet_s3::S3Error;
 use billet_s3::checksum::{Algorithm, Type};
+use billet_s3::headers::ObjectHeaders;
 use billet_s3::operation::{CopyObject, MetadataDirective};
 use billet_s3::payload::MAX_UPLOAD_BYTES;
 use billet_s3::xml::response::{self, CopyResult};
 
 use super::{source, write_conditions};
 use crate::bindings::billet::bucket::changes::{Copying, Op, Put};
-use crate::bindings::billet::bucket::types::{Attributes, Bucket, Condition, Object, Refusal};
+use crate::bindings::billet::bucket::types::{
+    Attributes, Bucket, Condition, Entry, Object, Refusal,
+};
 use crate::call::{Call, Change};
 use crate::refusal::{Place, Result};
 use crate::reply::Reply;
@@ -27,7 +30,7 @@ pub(crate) async fn handle(call: &Call, mut asked: CopyObject) -> Result<Reply> 
     let bucket = call.own_bucket().await?;
     let object = source::find(call, &asked.source, &asked.source_conditions).await?;
     let attributes = match std::mem::replace(&mut asked.metadata, MetadataDirective::Copy) {
-        MetadataDirective::Copy => None,
+        MetadataDirective::Copy => redirected(call, &object)?,
         MetadataDirective::Replace(headers) => Some(attributes::kept(headers)),
     };
     let itself = asked.source.bucket == call.bucket() && asked.source.key == call.key();
@@ -71,6 +74,28 @@ pub(crate) async fn handle(call: &Call, mut asked: CopyObject) -> Result<Reply> 
     let reply = Reply::xml(response::copy_object(&result))
         .header("x-ipfs-cid", convert::cid(&object.content.root));
     Ok(change.told(reply))
+}
+
+/// The attributes of a copy that keeps those of its source: a website redirect is not among
+/// what is kept, the request's own takes its place. None where nothing changes by that.
+fn redirected(call: &Call, object: &Object) -> Result<Option<Attributes>> {
+    let wanted = ObjectHeaders::parse(&call.head)?.website_redirect_location;
+    let is_redirect = |entry: &Entry| entry.name == attributes::REDIRECT;
+    let found = object
+        .attributes
+        .headers
+        .iter()
+        .find(|entry| is_redirect(entry));
+    if found.map(|entry| &entry.value) == wanted.as_ref() {
+        return Ok(None);
+    }
+    let mut kept = object.attributes.clone();
+    kept.headers.retain(|entry| !is_redirect(entry));
+    kept.headers.extend(wanted.map(|value| Entry {
+        name: attributes::REDIRECT.to_owned(),
+        value,
+    }));
+    Ok(Some(kept))
 }
 
 /// The algorithm to compute anew: one that was asked for and that the source has not.
