@@ -6,7 +6,7 @@
 use billet_block::{Cid, Codec};
 use billet_car::{Header, Parsed, parse_frame};
 
-use crate::{Record, is_record};
+use crate::Record;
 
 /// CRC64NVME.
 pub fn crc(bytes: &[u8]) -> u64 {
@@ -142,24 +142,27 @@ fn skip_bad(bytes: &[u8], at: usize, out: &mut Scan) -> Option<usize> {
     rest.iter().rposition(|byte| *byte != 0)?;
     let next = next_good(bytes, at + 1);
     let end = next.unwrap_or(bytes.len());
-    let lost = bytes.get(at..end).unwrap_or_default();
-    let is_one_block = matches!(
+    // Only what is framed as one block of another codec, and does not look like a record even if
+    // some of its bytes are wrong, is surely none.
+    let is_other_block = matches!(
         parse_frame(rest),
         Ok(Parsed::Whole(frame)) if at + frame.length == end
-            && !frame_may_be_record(rest.get(frame.payload.clone()).unwrap_or_default(), &frame.cid)
+            && frame.cid.codec() != Codec::DagCbor
+            && !looks_like_record(rest.get(frame.payload.clone()).unwrap_or_default())
     );
-    let may_hide_record = !is_one_block && !lost.is_empty();
     out.bad.push(Bad {
         start: at as u64,
         end: end as u64,
-        may_hide_record,
+        may_hide_record: !is_other_block,
     });
     next
 }
 
-fn frame_may_be_record(payload: &[u8], cid: &Cid) -> bool {
-    // One wrong byte may be in the words that tell a record.
-    cid.codec() == Codec::DagCbor && (is_record(payload) || payload.first() == Some(&0xa1))
+/// Whether most of the first bytes are those of a record.
+fn looks_like_record(payload: &[u8]) -> bool {
+    let format = b"\xa1\x70/billet/commit/1";
+    let same = payload.iter().zip(format).filter(|(a, b)| a == b).count();
+    same * 2 > format.len()
 }
 
 /// Where the first good section from `at` on begins.
@@ -233,13 +236,15 @@ pub fn judge_data(scan: &Scan, claimed: u64) -> Verdict {
 
 /// Adds what the file is too short for.
 fn finish(scan: &Scan, keep: u64, claimed: u64, mut damage: Vec<Bad>) -> Verdict {
-    let has_tail = damage.last().is_some_and(|bad| bad.start >= scan.end);
-    if claimed > scan.end && !has_tail {
-        damage.push(Bad {
-            start: scan.end,
-            end: claimed,
-            may_hide_record: true,
-        });
+    if claimed > scan.end {
+        match damage.last_mut().filter(|bad| bad.start >= scan.end) {
+            Some(tail) => tail.end = tail.end.max(claimed),
+            None => damage.push(Bad {
+                start: scan.end,
+                end: claimed,
+                may_hide_record: true,
+            }),
+        }
     }
     Verdict { keep, damage }
 }

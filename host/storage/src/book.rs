@@ -36,7 +36,7 @@ impl Account {
         }
     }
 
-    pub(crate) fn may_go(&self) -> bool {
+    fn may_go(&self) -> bool {
         self.row.state == State::Sealed && self.row.may_go(self.held, self.pending)
     }
 }
@@ -66,6 +66,12 @@ impl Book {
             damaged: BTreeMap::new(),
             has_lost_blocks: false,
         }
+    }
+
+    /// Segments that may go. While something is lost nobody knows what it claimed: none may.
+    pub(crate) fn released(&self) -> impl Iterator<Item = &Account> {
+        let may_go = |account: &&Account| !self.has_lost_blocks && account.may_go();
+        self.accounts.values().filter(may_go)
     }
 
     /// A new claim; its segments are counted by whoever wrote into them.

@@ -191,14 +191,15 @@ impl Store {
         let mut rows = Vec::new();
         {
             let book = self.book();
-            for account in book.accounts.values() {
-                if account.row.state == State::Pruning {
-                    rows.push((account.id, account.row.clone()));
-                } else if account.may_go() {
-                    let mut row = account.row.clone();
-                    row.state = next_state(row.state, Event::Release)?;
-                    rows.push((account.id, row));
-                }
+            let begun = book
+                .accounts
+                .values()
+                .filter(|a| a.row.state == State::Pruning);
+            rows.extend(begun.map(|account| (account.id, account.row.clone())));
+            for account in book.released() {
+                let mut row = account.row.clone();
+                row.state = next_state(row.state, Event::Release)?;
+                rows.push((account.id, row));
             }
         }
         if rows.is_empty() {

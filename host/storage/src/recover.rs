@@ -70,6 +70,8 @@ struct Findings {
     ranges: Vec<(Range, String)>,
     /// Records that may be lost: the logs seen since are known to be whole.
     hidden: Vec<(String, BTreeSet<String>)>,
+    /// Whether there are any: then nobody knows what is claimed.
+    has_hidden: bool,
 }
 
 impl Findings {
@@ -330,6 +332,7 @@ impl Store {
     fn note_bad(&self, id: SegmentId, bad: &Bad, findings: &mut Findings) {
         if bad.may_hide_record && id.plane == Plane::Catalog {
             findings.hidden.push((lost(id, bad), BTreeSet::new()));
+            findings.has_hidden = true;
         } else if bad.end == 0 {
             findings.report.damage.push(Damage {
                 log: None,
@@ -392,7 +395,7 @@ impl Store {
         let mut sealed = Vec::new();
         let mut others: Vec<KvChange> = Vec::new();
         for found in &unclosed {
-            if self.is_claimed(found.id) {
+            if self.is_claimed(found.id) || (findings.has_hidden && !found.frames.is_empty()) {
                 if let Some(file) = &found.file {
                     let failed = |error| OpenError::Disk {
                         what: format!("cutting {}", found.id),

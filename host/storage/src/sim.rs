@@ -90,6 +90,7 @@ struct World {
     calls: u64,
     trace: Vec<String>,
     plan: Option<Plan>,
+    full_from: Option<u64>,
     is_dead: bool,
     is_locked: bool,
     now_ms: u64,
@@ -122,7 +123,12 @@ impl World {
         }
         let number = self.calls;
         self.calls += 1;
+        let takes_room = ["write", "allocate", "create", "folder", "batch"];
+        let takes_room = takes_room.iter().any(|call| what.starts_with(call));
         self.trace.push(what);
+        if takes_room && self.full_from.is_some_and(|from| number >= from) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         let due = |plan: &Plan| plan.at == number || (plan.is_lasting && number > plan.at);
         match self.plan.filter(due).map(|plan| plan.fault) {
             None => Ok(Go::Do),
@@ -187,6 +193,11 @@ impl Sim {
     /// Plans a fault.
     pub fn plan(&self, plan: Option<Plan>) {
         self.world().plan = plan;
+    }
+
+    /// From the call of this number on there is no room: whatever takes some fails.
+    pub fn fill_from(&self, at: Option<u64>) {
+        self.world().full_from = at;
     }
 
     /// How many numbered calls there were.

@@ -20,7 +20,11 @@ pub const SPACE: &str = "did:key:space";
 
 /// Segments seal after a few blocks.
 pub fn small(seal_bytes: u64) -> Config {
-    Config { seal_bytes, allocate_bytes: 512, ..Config::default() }
+    Config {
+        seal_bytes,
+        allocate_bytes: 512,
+        ..Config::default()
+    }
 }
 
 pub fn open(sim: &Sim, config: &Config) -> Arc<Store> {
@@ -49,7 +53,12 @@ pub fn write_body(store: &Arc<Store>, leaves: &[(Cid, Bytes)]) -> Result<ClaimId
 }
 
 pub fn change(root: Cid, state: Cid, time_ms: u64) -> Option<Change> {
-    Some(Change { space: SPACE.to_owned(), root, state, time_ms })
+    Some(Change {
+        space: SPACE.to_owned(),
+        root,
+        state,
+        time_ms,
+    })
 }
 
 pub fn commit_one(store: &Store, request: CommitRequest) -> Result<Committed, StoreError> {

@@ -33,20 +33,54 @@ pub struct LogState {
 /// What a workload is made of. Texts are names of logs, bodies and parts.
 #[derive(Clone, Debug)]
 pub enum Op {
-    Put { log: &'static str, name: &'static str, bytes: usize },
-    Hold { log: &'static str, part: &'static str },
-    HoldBlock { log: &'static str, part: &'static str },
-    Complete { log: &'static str, part: &'static str },
-    Abort { log: &'static str, part: &'static str },
-    Row { log: &'static str, key: &'static str, value: Option<&'static str> },
+    Put {
+        log: &'static str,
+        name: &'static str,
+        bytes: usize,
+    },
+    Hold {
+        log: &'static str,
+        part: &'static str,
+    },
+    HoldBlock {
+        log: &'static str,
+        part: &'static str,
+    },
+    Complete {
+        log: &'static str,
+        part: &'static str,
+    },
+    Abort {
+        log: &'static str,
+        part: &'static str,
+    },
+    Row {
+        log: &'static str,
+        key: &'static str,
+        value: Option<&'static str>,
+    },
     /// The root becomes the empty one, the state another: a bucket deleted or made.
-    State { log: &'static str, state: &'static str },
-    Copy { from: &'static str, to: &'static str },
+    State {
+        log: &'static str,
+        state: &'static str,
+    },
+    Copy {
+        from: &'static str,
+        to: &'static str,
+    },
     /// One commit a log, all in one group.
     Group(&'static [(&'static str, &'static str)]),
-    DropBody { name: &'static str, bytes: usize },
-    BigStage { log: &'static str, name: &'static str },
-    Later { ms: u64 },
+    DropBody {
+        name: &'static str,
+        bytes: usize,
+    },
+    BigStage {
+        log: &'static str,
+        name: &'static str,
+    },
+    Later {
+        ms: u64,
+    },
     Tick,
     Close,
     Reopen,
@@ -78,7 +112,15 @@ impl Runner {
         let (acked, underway) = (BTreeMap::new(), Vec::new());
         let now_ms = 1_000_000;
         sim.set_now_ms(now_ms);
-        Self { sim, config, store: None, acked, underway, now_ms, refused: 0 }
+        Self {
+            sim,
+            config,
+            store: None,
+            acked,
+            underway,
+            now_ms,
+            refused: 0,
+        }
     }
 
     pub fn run(&mut self, ops: &[Op]) -> Result<(), Stop> {
@@ -193,7 +235,11 @@ impl Runner {
             expect: before.commit,
             ..CommitRequest::default()
         };
-        let after = LogState { seq: before.seq + 1, commit: None, ..before };
+        let after = LogState {
+            seq: before.seq + 1,
+            commit: None,
+            ..before
+        };
         (request, after)
     }
 
@@ -307,7 +353,10 @@ impl Runner {
         sim.set_now_ms(self.now_ms - 100_000);
         let store = Store::open(self.config.clone(), sim.effects()).expect("opens after a crash");
         let mut acked = self.acked.clone();
-        let logs = self.acked.keys().chain(self.underway.iter().map(|(log, _)| log));
+        let logs = self
+            .acked
+            .keys()
+            .chain(self.underway.iter().map(|(log, _)| log));
         for log in logs.cloned().collect::<std::collections::BTreeSet<_>>() {
             let found = self.find_state(&store, &log);
             acked.insert(log, found);
@@ -317,11 +366,22 @@ impl Runner {
         assert_eq!(damage, &[], "nothing was damaged");
         let audit = store.audit(&sim.files()).unwrap();
         assert_eq!(audit, [], "I4: keys and files are the same");
-        let closed = store.segments().iter().all(|segment| segment.state == State::Sealed);
+        let closed = store
+            .segments()
+            .iter()
+            .all(|segment| segment.state == State::Sealed);
         assert!(closed, "all is closed: {:?}", store.segments());
         let underway = Vec::new();
         let (config, now_ms) = (self.config.clone(), self.now_ms);
-        Self { sim, config, store: Some(store), acked, underway, now_ms, refused: 0 }
+        Self {
+            sim,
+            config,
+            store: Some(store),
+            acked,
+            underway,
+            now_ms,
+            refused: 0,
+        }
     }
 
     fn find_state(&self, store: &Store, log: &str) -> LogState {
@@ -329,7 +389,9 @@ impl Runner {
         let underway = self.underway.iter().filter(|(other, _)| other == log);
         let default = LogState::default();
         let acked = self.acked.get(log).unwrap_or(&default);
-        let allowed: Vec<_> = std::iter::once(acked).chain(underway.map(|(_, s)| s)).collect();
+        let allowed: Vec<_> = std::iter::once(acked)
+            .chain(underway.map(|(_, s)| s))
+            .collect();
         let Some(head) = standing.newest else {
             assert_eq!(acked.seq, 0, "I1: {log} lost all of its commits");
             return default;
@@ -350,9 +412,16 @@ impl Runner {
         assert_eq!(rows, expected, "I2: rows of {log} at {}", head.seq);
         let held = found.held.values().flat_map(|(_, blocks)| blocks.clone());
         for (cid, bytes) in found.live.clone().into_iter().chain(held) {
-            assert_eq!(store.block(&cid).as_ref(), Ok(&bytes), "I3: a block of {log}");
+            assert_eq!(
+                store.block(&cid).as_ref(),
+                Ok(&bytes),
+                "I3: a block of {log}"
+            );
         }
-        LogState { commit: Some(head.commit), ..(*found).clone() }
+        LogState {
+            commit: Some(head.commit),
+            ..(*found).clone()
+        }
     }
 
     /// Checks the running store against the model.
@@ -366,14 +435,20 @@ impl Runner {
 
     /// What held claims of `log` there are.
     pub fn claims(&self) -> Vec<ClaimId> {
-        self.acked.values().flat_map(|s| s.held.values().map(|(claim, _)| *claim)).collect()
+        self.acked
+            .values()
+            .flat_map(|s| s.held.values().map(|(claim, _)| *claim))
+            .collect()
     }
 }
 
 fn set_row(planned: &mut Planned, key: &str, value: Option<&[u8]>) {
     let key = key.as_bytes().to_vec();
     let row = value.map(|value| ByteBuf::from(value.to_vec()));
-    planned.0.rows.push(RowChange { key: ByteBuf::from(key.clone()), value: row });
+    planned.0.rows.push(RowChange {
+        key: ByteBuf::from(key.clone()),
+        value: row,
+    });
     match value {
         Some(value) => planned.1.rows.insert(key, value.to_vec()),
         None => planned.1.rows.remove(&key),
@@ -383,41 +458,114 @@ fn set_row(planned: &mut Planned, key: &str, value: Option<&[u8]>) {
 fn big_block(name: &str, number: usize) -> (Cid, Bytes) {
     let mut bytes = format!("{name}{number}").into_bytes();
     bytes.resize(3 << 19, 7);
-    (Cid::of(billet_block::Codec::Raw, &bytes), Bytes::from(bytes))
+    (
+        Cid::of(billet_block::Codec::Raw, &bytes),
+        Bytes::from(bytes),
+    )
 }
 
 /// Every kind of commit, sealing, closing and opening again, in few calls.
 pub fn workload() -> Vec<Op> {
     use Op::*;
     vec![
-        State { log: "a", state: "live" },
-        Put { log: "a", name: "one", bytes: 300 },
-        Put { log: "b", name: "two", bytes: 700 },
-        Hold { log: "a", part: "p1" },
-        Row { log: "a", key: "k", value: Some("v1") },
+        State {
+            log: "a",
+            state: "live",
+        },
+        Put {
+            log: "a",
+            name: "one",
+            bytes: 300,
+        },
+        Put {
+            log: "b",
+            name: "two",
+            bytes: 700,
+        },
+        Hold {
+            log: "a",
+            part: "p1",
+        },
+        Row {
+            log: "a",
+            key: "k",
+            value: Some("v1"),
+        },
         Group(&[("a", "g1"), ("b", "g2"), ("c", "g3")]),
-        DropBody { name: "gone", bytes: 900 },
-        HoldBlock { log: "b", part: "p2" },
-        Put { log: "a", name: "one", bytes: 300 },
-        Row { log: "a", key: "k", value: Some("v2") },
-        Hold { log: "a", part: "p3" },
-        Complete { log: "a", part: "p1" },
-        State { log: "a", state: "dead" },
+        DropBody {
+            name: "gone",
+            bytes: 900,
+        },
+        HoldBlock {
+            log: "b",
+            part: "p2",
+        },
+        Put {
+            log: "a",
+            name: "one",
+            bytes: 300,
+        },
+        Row {
+            log: "a",
+            key: "k",
+            value: Some("v2"),
+        },
+        Hold {
+            log: "a",
+            part: "p3",
+        },
+        Complete {
+            log: "a",
+            part: "p1",
+        },
+        State {
+            log: "a",
+            state: "dead",
+        },
         Later { ms: 1000 },
-        State { log: "a", state: "live" },
+        State {
+            log: "a",
+            state: "live",
+        },
         Copy { from: "b", to: "d" },
-        DropBody { name: "gone too", bytes: 2500 },
-        DropBody { name: "gone in a segment of its own", bytes: 2500 },
-        Abort { log: "a", part: "p3" },
+        DropBody {
+            name: "gone too",
+            bytes: 2500,
+        },
+        DropBody {
+            name: "gone in a segment of its own",
+            bytes: 2500,
+        },
+        Abort {
+            log: "a",
+            part: "p3",
+        },
         Tick,
         Close,
-        Put { log: "c", name: "three", bytes: 1200 },
-        Row { log: "a", key: "k", value: None },
+        Put {
+            log: "c",
+            name: "three",
+            bytes: 1200,
+        },
+        Row {
+            log: "a",
+            key: "k",
+            value: None,
+        },
         Reopen,
-        Complete { log: "b", part: "p2" },
-        Later { ms: CLAIM_AGE_MAX_MS + 1 },
+        Complete {
+            log: "b",
+            part: "p2",
+        },
+        Later {
+            ms: CLAIM_AGE_MAX_MS + 1,
+        },
         Tick,
-        Put { log: "a", name: "last", bytes: 10 },
+        Put {
+            log: "a",
+            name: "last",
+            bytes: 10,
+        },
     ]
 }
 
@@ -425,12 +573,33 @@ pub fn workload() -> Vec<Op> {
 pub fn afterwards() -> Vec<Op> {
     use Op::*;
     vec![
-        Put { log: "a", name: "afterwards", bytes: 200 },
-        Complete { log: "a", part: "p1" },
-        Complete { log: "b", part: "p2" },
-        Abort { log: "a", part: "p3" },
-        Row { log: "d", key: "x", value: Some("y") },
-        Put { log: "d", name: "afterwards", bytes: 200 },
+        Put {
+            log: "a",
+            name: "afterwards",
+            bytes: 200,
+        },
+        Complete {
+            log: "a",
+            part: "p1",
+        },
+        Complete {
+            log: "b",
+            part: "p2",
+        },
+        Abort {
+            log: "a",
+            part: "p3",
+        },
+        Row {
+            log: "d",
+            key: "x",
+            value: Some("y"),
+        },
+        Put {
+            log: "d",
+            name: "afterwards",
+            bytes: 200,
+        },
         Close,
     ]
 }
