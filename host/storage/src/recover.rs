@@ -444,13 +444,7 @@ impl Store {
             }
             self.change_readable(|segments| segments.push(segment));
         }
-        let gone = self
-            .book()
-            .accounts
-            .values()
-            .filter(|account| account.may_go())
-            .count();
-        findings.report.released += gone;
+        findings.report.released += self.book().released().count();
         Ok(self.prune()?)
     }
 
