@@ -37,15 +37,38 @@ pub fn apply(view: &View<'_>, standing: &Standing, ops: &[Op]) -> Result<Plan, B
     loop {
         match attempt(view, standing, ops, &banned)? {
             Attempt::Done(plan) => return Ok(*plan),
-            Attempt::TreeFull(index) => banned.insert(index, Refusal::TreeFull),
-        };
+            Attempt::TreeFull(ops) => {
+                banned.extend(ops.into_iter().map(|op| (op, Refusal::TreeFull)));
+            }
+        }
     }
 }
 
 enum Attempt {
     Done(Box<Plan>),
-    /// This op must go.
-    TreeFull(usize),
+    /// These ops must go.
+    TreeFull(Vec<usize>),
+}
+
+/// The last op that was done to each of these keys.
+fn last_ops(
+    keys: &[String],
+    ops: &[Op],
+    outcomes: &[Result<Outcome, Refusal>],
+) -> Result<Vec<usize>, Blocked> {
+    let done = ops.iter().zip(outcomes).enumerate();
+    let done = done.filter(|(_, (_, outcome))| outcome.is_ok());
+    let by_key = done.filter_map(|(index, (op, _))| op.key().map(|key| (key, index)));
+    let last: BTreeMap<&str, usize> = by_key.collect();
+    let found: Vec<usize> = keys
+        .iter()
+        .filter_map(|key| last.get(key.as_str()).copied())
+        .collect();
+    if found.is_empty() {
+        let text = "no op makes the tree too full".to_owned();
+        return Err(StoreError::Invalid(text).into());
+    }
+    Ok(found)
 }
 
 fn attempt(
@@ -71,15 +94,7 @@ fn attempt(
     match applied {
         Err(TreeError::Missing(missing)) => batch.need.add_nodes(missing),
         Err(TreeError::NodeFull { keys }) if batch.need.is_empty() => {
-            let touches = |op: &Op| {
-                op.key()
-                    .is_some_and(|key| keys.iter().any(|full| full == key))
-            };
-            let mut done = ops.iter().zip(&outcomes).enumerate().rev();
-            let last = done.find(|(_, (op, outcome))| outcome.is_ok() && touches(op));
-            let full = StoreError::Invalid("no op makes the tree too full".to_owned());
-            let (index, _) = last.ok_or(full)?;
-            return Ok(Attempt::TreeFull(index));
+            return Ok(Attempt::TreeFull(last_ops(&keys, ops, &outcomes)?));
         }
         Err(error) if batch.need.is_empty() => return Err(Blocked::of_tree(error)),
         Ok(applied) if batch.need.is_empty() => {

@@ -70,6 +70,8 @@ pub struct Walk {
     minus_states: BTreeSet<Cid>,
     /// The tree under way.
     tree: Option<(Cid, Diff)>,
+    /// The tree before it; the queue may still hold what was found there.
+    passed: Option<Cid>,
     queue: VecDeque<Item>,
     /// The key whose body is under way, and what of that is still to be told, last first.
     key: String,
@@ -94,6 +96,7 @@ impl Walk {
             minus: trees.collect(),
             minus_states: states.collect(),
             tree: None,
+            passed: None,
             queue: VecDeque::new(),
             key: String::new(),
             body: Vec::new(),
@@ -122,6 +125,7 @@ impl Walk {
                 let Some(target) = self.targets.pop_front() else {
                     return Ok(None);
                 };
+                self.minus.extend(self.passed.take());
                 match target {
                     Target::Tree(root) => {
                         let minus = self.minus.first().copied();
@@ -162,7 +166,7 @@ impl Walk {
                 }
                 Ok(Some(Difference::Removed { .. })) => {}
                 Ok(None) => {
-                    self.minus.push(*root);
+                    self.passed = Some(*root);
                     self.tree = None;
                     break;
                 }

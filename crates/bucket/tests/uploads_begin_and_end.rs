@@ -48,7 +48,10 @@ fn completing_makes_one_object_and_leaves_only_a_note() {
     let body = store.assemble(LOG, KEY, &upload, &chosen).unwrap();
     assert_eq!(body.size, 10 * u64::from(MIB));
     let op = complete(KEY, &upload, chosen.clone(), body);
-    let done = store.apply(LOG, &[op.clone()]).remove(0).unwrap();
+    let done = store
+        .apply(LOG, std::slice::from_ref(&op))
+        .remove(0)
+        .unwrap();
     let object = done.object.unwrap();
     let sizes: Vec<_> = object
         .parts
@@ -229,7 +232,7 @@ fn long_attributes_are_held_beside_the_row() {
         .unwrap();
     assert_eq!(listed.upload.attributes, create.attributes);
     let part = store.put_part(KEY, &upload, 1, &[5]);
-    store.apply(LOG, &[part.clone()]);
+    store.apply(LOG, std::slice::from_ref(&part));
     let parts = vec![named(&part)];
     let body = store.assemble(LOG, KEY, &upload, &parts).unwrap();
     store.apply(LOG, &[complete(KEY, &upload, parts, body)])[0]
@@ -305,7 +308,7 @@ fn notes_of_completed_uploads_end_after_a_week() {
     store.now_ms += billet_bucket::COMPLETED_KEPT_MS + 1;
     let second = store.begin(LOG, create_upload(KEY));
     let part = store.put_part(KEY, &second, 1, &[5]);
-    store.apply(LOG, &[part.clone()]);
+    store.apply(LOG, std::slice::from_ref(&part));
     let named = vec![named(&part)];
     let body = store.assemble(LOG, KEY, &second, &named).unwrap();
     store.apply(LOG, &[complete(KEY, &second, named, body)]);
