@@ -8,12 +8,12 @@ use std::sync::Arc;
 use crate::buffers::Buffers;
 use crate::metrics::Metrics;
 use crate::mst::Mst;
-use crate::store::Store;
+use crate::storage::Storage;
 use crate::traits::Credentials;
 
 /// What every component may reach, as far as its world goes.
 pub(crate) struct Effects {
-    pub(crate) storage: Arc<Store>,
+    pub(crate) storage: Arc<Storage>,
     pub(crate) buffers: Arc<Buffers>,
     pub(crate) metrics: Arc<Metrics>,
 }

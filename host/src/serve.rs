@@ -20,7 +20,7 @@ use crate::mst::Mst;
 use crate::peers::Peers;
 use crate::pools::Pools;
 use crate::settings::Settings;
-use crate::store::{Failure, Store};
+use crate::storage::Storage;
 use crate::traits::Credentials;
 
 /// One peer address may hold this part of the buffers.
@@ -44,6 +44,9 @@ pub enum ServeError {
     /// A component does not compile or link.
     #[error("the components: {0}")]
     Components(String),
+    /// A sync failed: the process must end, and the next start recovers.
+    #[error("the process must end: {0}")]
+    Fatal(String),
     /// A task ended that must not.
     #[error("a task ended early: {0}")]
     Task(String),
@@ -54,7 +57,7 @@ pub struct Running {
     listen_addr: SocketAddr,
     admin_addr: SocketAddr,
     stop: watch::Sender<bool>,
-    storage: Arc<Store>,
+    storage: Arc<Storage>,
     listener: JoinHandle<()>,
     admin: JoinHandle<()>,
 }
@@ -96,12 +99,20 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     let running = start(settings, credentials).await?;
     tracing::info!(listen = %running.listen_addr, admin = %running.admin_addr, "serving");
-    shutdown.await;
+    let mut fatal = running.storage.fatal();
+    tokio::select! {
+        () = shutdown => {}
+        reason = fatal.wait_for(Option::is_some) => {
+            // Nothing is known about the disk any more: no request may end well, nothing is sealed.
+            let reason = reason.ok().and_then(|reason| reason.clone()).unwrap_or_default();
+            return Err(ServeError::Fatal(reason));
+        }
+    }
     tracing::info!("stopping");
     running.stop().await
 }
 
-/// Starts a server over the store in the settings' folder.
+/// Starts a server over the store in the settings' folder. Health is answered meanwhile.
 ///
 /// # Errors
 /// When an address is taken, the store cannot be opened or a component does not link.
@@ -109,22 +120,6 @@ pub async fn start(
     settings: Settings,
     credentials: Arc<dyn Credentials>,
 ) -> Result<Running, ServeError> {
-    let folder = settings.clone();
-    start_over(settings, credentials, move || crate::disk::open(&folder)).await
-}
-
-/// Starts a server over a store that `open` opens. Health is answered meanwhile.
-///
-/// # Errors
-/// As [`start`].
-pub async fn start_over<F>(
-    settings: Settings,
-    credentials: Arc<dyn Credentials>,
-    open: F,
-) -> Result<Running, ServeError>
-where
-    F: FnOnce() -> Result<Arc<Store>, Failure> + Send + 'static,
-{
     let metrics = Arc::<Metrics>::default();
     let (stop, stopping) = watch::channel(false);
     let (admin_socket, admin_addr) = bind(settings.admin_listen).await?;
@@ -136,12 +131,14 @@ where
     });
     let admin_task = tokio::spawn(Arc::clone(&admin).run(admin_socket));
     // Recovery and compilation do not wait for each other.
+    let folder = settings.clone();
     let (engine, storage) = tokio::join!(
         blocking(|| Engine::new(&Binaries::default())),
-        blocking(open),
+        blocking(move || Storage::open(&folder)),
     );
     let engine = engine?.map_err(|error| ServeError::Components(format!("{error:#}")))?;
     let storage = storage?.map_err(|error| ServeError::Store(error.to_string()))?;
+    let storage = Arc::new(storage);
     let effects = Arc::new(Effects {
         storage: Arc::clone(&storage),
         buffers: Arc::new(Buffers::new(settings.buffers)),

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use billet_block::{BLOCK_BYTES_MAX, Block, Cid};
+use billet_block::Cid;
+use billet_storage::Store;
+use bytes::Bytes;
 use wasmtime::component::Accessor;
 
-use super::{invalid, parse_cid, task_ended};
+use super::{invalid, parse_cid};
 use crate::bindings::billet::store::blocks::{self, Answer};
 use crate::bindings::billet::store::types::StoreError;
-use crate::effects::Effects;
 use crate::guest::{Guest, Host};
-use crate::store::Failure;
+use crate::storage::Storage;
 
 /// CIDs that one call may ask for.
 const CIDS_MAX: usize = 4_096;
@@ -25,9 +26,12 @@ impl blocks::HostWithStore<Guest> for Host {
         space: String,
         blocks: Vec<blocks::Block>,
     ) -> wasmtime::Result<Result<u64, StoreError>> {
-        let effects = accessor.with(|mut access| Arc::clone(&access.get().effects));
-        let staged = tokio::task::spawn_blocking(move || stage(&effects, &space, blocks)).await;
-        Ok(staged.unwrap_or_else(|error| Err(task_ended(&error))))
+        let storage = accessor.with(|mut access| Arc::clone(&access.get().effects.storage));
+        let blocks = match checked(blocks) {
+            Ok(blocks) => blocks,
+            Err(error) => return Ok(Err(error)),
+        };
+        Ok(storage.run(move |store| store.stage(&space, blocks)).await)
     }
 
     async fn get_many(
@@ -35,32 +39,25 @@ impl blocks::HostWithStore<Guest> for Host {
         cids: Vec<Vec<u8>>,
         max_bytes: u32,
     ) -> wasmtime::Result<Result<Vec<Answer>, StoreError>> {
-        let effects = accessor.with(|mut access| Arc::clone(&access.get().effects));
-        Ok(get_many(effects, cids, max_bytes).await)
+        let storage = accessor.with(|mut access| Arc::clone(&access.get().effects.storage));
+        Ok(get_many(&storage, cids, max_bytes).await)
     }
 }
 
-fn stage(effects: &Effects, space: &str, blocks: Vec<blocks::Block>) -> Result<u64, StoreError> {
+/// Blocks within the limits. The store checks that they are what their CIDs say.
+fn checked(blocks: Vec<blocks::Block>) -> Result<Vec<(Cid, Bytes)>, StoreError> {
     let bytes = blocks.iter().fold(0_usize, |sum, block| sum.saturating_add(block.bytes.len()));
     if bytes > LIST_BYTES_MAX {
         return Err(invalid("more than 4 MiB of blocks"));
     }
-    let mut checked = Vec::with_capacity(blocks.len());
-    for block in blocks {
-        let cid = parse_cid(&block.cid)?;
-        if block.bytes.len() > BLOCK_BYTES_MAX {
-            return Err(invalid("a block is longer than 2 MiB"));
-        }
-        if !cid.matches(&block.bytes) {
-            return Err(invalid("a block is not what its CID says"));
-        }
-        checked.push(Block { cid, bytes: block.bytes });
-    }
-    Ok(effects.storage.stage(space, checked)?)
+    blocks
+        .into_iter()
+        .map(|block| Ok((parse_cid(&block.cid)?, Bytes::from(block.bytes))))
+        .collect()
 }
 
 async fn get_many(
-    effects: Arc<Effects>,
+    storage: &Storage,
     cids: Vec<Vec<u8>>,
     max_bytes: u32,
 ) -> Result<Vec<Answer>, StoreError> {
@@ -69,43 +66,35 @@ async fn get_many(
     }
     let max_bytes = usize::try_from(max_bytes).unwrap_or(usize::MAX).min(LIST_BYTES_MAX);
     let cids = cids.iter().map(|cid| parse_cid(cid)).collect::<Result<Vec<_>, _>>()?;
+    storage.run(move |store| get_all(store, &cids, max_bytes)).await
+}
+
+fn get_all(
+    store: &Store,
+    cids: &[Cid],
+    max_bytes: usize,
+) -> Result<Vec<Answer>, billet_storage::StoreError> {
+    use billet_storage::StoreError::{Corrupt, NotFound};
     let mut answers = Vec::with_capacity(cids.len());
-    let mut bytes = 0_usize;
+    let mut room = max_bytes;
     for cid in cids {
-        if bytes >= max_bytes && !answers.is_empty() {
+        if room == 0 && !answers.is_empty() {
             answers.push(Answer::Skipped);
             continue;
         }
-        let answer = get_one(&effects, cid, max_bytes.saturating_sub(bytes), answers.is_empty());
-        let answer = answer.await?;
-        if let Answer::Found(found) = &answer {
-            bytes = bytes.saturating_add(found.len());
-        }
-        answers.push(answer);
+        answers.push(match store.block(cid) {
+            Ok(found) if found.len() <= room || answers.is_empty() => {
+                room = room.saturating_sub(found.len());
+                Answer::Found(found.to_vec())
+            }
+            Ok(_) => Answer::Skipped,
+            Err(NotFound) => Answer::NotFound,
+            Err(Corrupt(cid)) => {
+                tracing::error!(%cid, "a block is damaged");
+                Answer::Corrupt
+            }
+            Err(error) => return Err(error),
+        });
     }
     Ok(answers)
-}
-
-async fn get_one(
-    effects: &Arc<Effects>,
-    cid: Cid,
-    room: usize,
-    first: bool,
-) -> Result<Answer, StoreError> {
-    let found = match effects.storage.cached_block(&cid) {
-        Some(found) => Ok(found),
-        None => {
-            let storage = Arc::clone(&effects.storage);
-            tokio::task::spawn_blocking(move || storage.read_block(cid))
-                .await
-                .map_err(|error| task_ended(&error))?
-        }
-    };
-    match found {
-        Ok(found) if found.len() <= room || first => Ok(Answer::Found(found.to_vec())),
-        Ok(_) => Ok(Answer::Skipped),
-        Err(Failure::NotFound) => Ok(Answer::NotFound),
-        Err(Failure::Corrupt(_)) => Ok(Answer::Corrupt),
-        Err(failure) => Err(failure.into()),
-    }
 }

@@ -23,10 +23,10 @@ use wasmtime_wasi_http::p3::Request;
 use wasmtime_wasi_http::p3::bindings::http::types::HostRequestWithStore;
 use wasmtime_wasi_http::{Error as HttpError, WasiHttp, WasiHttpView};
 
-use super::{invalid, parse_cid, task_ended};
+use super::{invalid, parse_cid};
 use crate::bindings::billet::store::bodies::Span;
 use crate::bindings::billet::store::types::StoreError;
-use crate::buffers::BUFFER_BYTES;
+use crate::buffers::{BUFFER_BYTES, SMALL_BYTES_MAX};
 use crate::effects::Effects;
 use crate::guest::{Guest, Host};
 use crate::peers::Peer;
@@ -137,13 +137,26 @@ impl Outflow {
             .filter(|length| *length <= BUFFER_BYTES)
             .ok_or_else(|| invalid("a span is longer than a leaf"))?;
         let buffers = Arc::clone(&self.effects.buffers);
-        let mut buffer = buffers.take(length, self.peer.clone()).await?;
-        let (storage, offset) = (Arc::clone(&self.effects.storage), span.offset);
-        let reading = tokio::task::spawn_blocking(move || {
-            storage.read_leaf(cid, offset, length, buffer.bytes_mut()).map(|()| buffer)
+        // The whole block is read and checked, whatever is asked of it. A span from the middle of
+        // a leaf tells nothing about the leaf's size.
+        let whole = if span.offset == 0 { length } else { BUFFER_BYTES };
+        let mut buffer = buffers.take(whole, self.peer.clone()).await?;
+        let offset = span.offset;
+        let reading = self.effects.storage.run(move |store| {
+            store.read_leaf(&cid, buffer.bytes_mut())?;
+            Ok(buffer)
         });
-        let buffer = reading.await.map_err(|error| task_ended(&error))??;
-        Ok(Bytes::from_owner(buffer))
+        let bytes = Bytes::from_owner(reading.await?);
+        let start = usize::try_from(offset).ok();
+        let range = start.and_then(|start| Some(start..start.checked_add(length)?));
+        match range.filter(|range| range.end <= bytes.len()) {
+            // A small piece does not keep its block's memory.
+            Some(range) if length <= SMALL_BYTES_MAX && length < bytes.len() => {
+                Ok(Bytes::copy_from_slice(bytes.get(range).unwrap_or_default()))
+            }
+            Some(range) => Ok(bytes.slice(range)),
+            None => Err(invalid("a span goes beyond its block")),
+        }
     }
 
     /// The frames of the body. One span is read ahead while the one before is being sent.

@@ -7,13 +7,15 @@ use std::time::Instant;
 
 use wasmtime::component::Accessor;
 
-use super::{PAGE_MAX, invalid, parse_cid, task_ended};
+use billet_storage::{Change as NewHead, CommitRequest, Head, RowChange as Row};
+
+use super::{PAGE_MAX, invalid, parse_cid};
 use crate::bindings::billet::store::journal::{
     self, Change, Committed, Position, RowChange, Standing,
 };
 use crate::bindings::billet::store::types::StoreError;
 use crate::guest::{Guest, Host, Role};
-use crate::store::{Commit, Head, NewHead, Store};
+use crate::storage::Storage;
 
 /// The longest name of a log, key and value of a row.
 const LOG_BYTES_MAX: usize = 255;
@@ -26,8 +28,13 @@ type Answer<T> = wasmtime::Result<Result<T, StoreError>>;
 
 impl journal::HostWithStore<Guest> for Host {
     async fn head(accessor: &Accessor<Guest, Self>, log: String) -> Answer<Standing> {
-        let standing = blocking(accessor, move |storage| storage.head(&log)).await;
-        Ok(standing.map(|(now_ms, newest)| Standing { now_ms, newest: newest.map(position) }))
+        let storage = storage(accessor);
+        // Heads are in memory or in hot pages: a thread would cost more than the look.
+        let standing = storage.store().head(&log).map_err(|error| storage.tell(error));
+        Ok(standing.map(|standing| Standing {
+            now_ms: standing.now_ms,
+            newest: standing.newest.map(|head| position(log, head)),
+        }))
     }
 
     async fn heads(
@@ -36,8 +43,10 @@ impl journal::HostWithStore<Guest> for Host {
         limit: u32,
     ) -> Answer<Vec<Position>> {
         let limit = usize::try_from(limit.min(PAGE_MAX)).unwrap_or(0);
-        let heads = blocking(accessor, move |storage| storage.heads(after.as_deref(), limit)).await;
-        Ok(heads.map(|heads| heads.into_iter().map(position).collect()))
+        let heads = storage(accessor).run(move |store| store.heads("", after.as_deref(), limit));
+        Ok(heads.await.map(|heads| {
+            heads.into_iter().map(|(log, head)| position(log, head)).collect()
+        }))
     }
 
     async fn commit(
@@ -58,7 +67,7 @@ impl journal::HostWithStore<Guest> for Host {
             return Ok(Err(invalid("this instance only reads")));
         }
         let commit = match checked(log, expect, change, rows) {
-            Ok(commit) => Commit { adopt, hold, discard, ..commit },
+            Ok(commit) => CommitRequest { adopt, hold, discard, ..commit },
             Err(error) => return Ok(Err(error)),
         };
         let start = Instant::now();
@@ -66,40 +75,28 @@ impl journal::HostWithStore<Guest> for Host {
         effects.metrics.commit_latency.observe(start.elapsed());
         effects.metrics.commits.add(usize::from(committed.is_ok()));
         Ok(committed
-            .map(|(commit, seq)| Committed { commit: commit.to_bytes().to_vec(), seq })
-            .map_err(StoreError::from))
+            .map(|done| Committed { commit: done.commit.to_bytes().to_vec(), seq: done.seq }))
     }
 
     async fn discard(accessor: &Accessor<Guest, Self>, claims: Vec<u64>) -> Answer<()> {
-        let let_go = move |storage: &Store| {
-            storage.let_go(&claims);
-            Ok(())
-        };
-        Ok(blocking(accessor, let_go).await)
+        storage(accessor).store().discard_pending(&claims);
+        Ok(Ok(()))
     }
 
     async fn pin(accessor: &Accessor<Guest, Self>, log: String) -> Answer<(u64, Position)> {
-        let pinned = blocking(accessor, move |storage| storage.pin(&log)).await;
-        Ok(pinned.map(|(claim, head)| (claim, position(head))))
+        let name = log.clone();
+        let pinned = storage(accessor).run(move |store| store.pin(&name)).await;
+        Ok(pinned.map(|(claim, head)| (claim, position(log, head))))
     }
 }
 
-/// Runs what may touch the disk on a thread for that.
-async fn blocking<R, F>(accessor: &Accessor<Guest, Host>, work: F) -> Result<R, StoreError>
-where
-    R: Send + 'static,
-    F: FnOnce(&Store) -> Result<R, crate::store::Failure> + Send + 'static,
-{
-    let storage = accessor.with(|mut access| Arc::clone(&access.get().effects.storage));
-    match tokio::task::spawn_blocking(move || work(&*storage)).await {
-        Ok(done) => Ok(done?),
-        Err(error) => Err(task_ended(&error)),
-    }
+fn storage(accessor: &Accessor<Guest, Host>) -> Arc<Storage> {
+    accessor.with(|mut access| Arc::clone(&access.get().effects.storage))
 }
 
-fn position(head: Head) -> Position {
+fn position(log: String, head: Head) -> Position {
     Position {
-        log: head.log,
+        log,
         space: head.space,
         seq: head.seq,
         commit: head.commit.to_bytes().to_vec(),
@@ -114,7 +111,7 @@ fn checked(
     expect: Option<Vec<u8>>,
     change: Option<Change>,
     rows: Vec<RowChange>,
-) -> Result<Commit, StoreError> {
+) -> Result<CommitRequest, StoreError> {
     if log.is_empty() || log.len() > LOG_BYTES_MAX {
         return Err(invalid("the log's name is empty or too long"));
     }
@@ -135,6 +132,8 @@ fn checked(
         }),
         None => None,
     };
-    let rows = rows.into_iter().map(|row| (row.key, row.value)).collect();
-    Ok(Commit { log, expect, change, rows, ..Commit::default() })
+    let row = |row: RowChange| Row { key: row.key.into(), value: row.value.map(Into::into) };
+    let rows = rows.into_iter().map(row).collect();
+    let none = Vec::new;
+    Ok(CommitRequest { log, expect, change, rows, adopt: none(), hold: none(), discard: none() })
 }

@@ -22,7 +22,6 @@ use tokio::task::JoinError;
 use crate::bindings::billet::store::types::{self, StoreError};
 use crate::buffers::{NoBuffer, RETRY_MS};
 use crate::guest::Guest;
-use crate::store::Failure;
 
 impl types::Host for Guest {}
 
@@ -40,20 +39,6 @@ pub(crate) fn invalid(text: &str) -> StoreError {
 /// The name of a block as the contract writes it.
 pub(crate) fn parse_cid(bytes: &[u8]) -> Result<Cid, StoreError> {
     Cid::from_bytes(bytes).map_err(|error| StoreError::Invalid(format!("not a CID: {error}")))
-}
-
-impl From<Failure> for StoreError {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::NotFound => Self::NotFound,
-            Failure::Conflict => Self::Conflict,
-            Failure::Corrupt(cid) => Self::Corrupt(cid.to_bytes().to_vec()),
-            Failure::Full => Self::Full,
-            Failure::Busy => Self::Busy(RETRY_MS),
-            Failure::Unavailable => Self::Unavailable,
-            Failure::Invalid(text) => Self::Invalid(text),
-        }
-    }
 }
 
 impl From<NoBuffer> for StoreError {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use billet_block::{Cid, Codec};
+use billet_storage::BodyWriter;
 use futures::StreamExt;
 use futures::channel::mpsc;
 use tokio::sync::oneshot;
@@ -17,14 +18,13 @@ use wasmtime::component::{Accessor, Source, StreamConsumer, StreamReader, Stream
 use super::{invalid, task_ended, unknown_algorithm};
 use crate::bindings::billet::store::bodies::{Body, Leaf};
 use crate::bindings::billet::store::types::{Digest, StoreError};
-use crate::buffers::{BUFFER_BYTES, Buffer, Buffers, NoBuffer};
+use crate::buffers::{BUFFER_BYTES, Buffer, Buffers, NoBuffer, SMALL_BYTES_MAX};
 use crate::digests::Digester;
 use crate::effects::Effects;
 use crate::guest::{Guest, Host};
 use crate::peers::Peer;
-use crate::store::ClaimId;
 
-/// The largest body: 5 GiB, as S3 has it, and room for what is assembled.
+/// Digests that one call may ask for.
 const DIGESTS_MAX: usize = 8;
 
 /// Stores a body.
@@ -60,16 +60,16 @@ pub(super) async fn put(
         content.pipe(access, consumer)?;
         Ok::<_, wasmtime::Error>(effects)
     })?;
-    let body = Intake { effects, claim: None, digesters, leaves: Vec::new() };
+    let body = Intake { effects, digesters, leaves: Vec::new() };
     Ok(body.take_in(space, size, &algorithms, filled, ended).await)
 }
 
-fn open_digesters(algorithms: &[String]) -> Result<Vec<Option<Digester>>, StoreError> {
+fn open_digesters(algorithms: &[String]) -> Result<Vec<Digester>, StoreError> {
     if algorithms.len() > DIGESTS_MAX {
         return Err(invalid("too many digests"));
     }
     let open = |name: &String| Digester::new(name).ok_or_else(|| unknown_algorithm(name));
-    algorithms.iter().map(|name| open(name).map(Some)).collect()
+    algorithms.iter().map(open).collect()
 }
 
 /// How a stream ended.
@@ -202,9 +202,7 @@ impl Drop for Cutter {
 /// What becomes of the leaves.
 struct Intake {
     effects: Arc<Effects>,
-    /// To be let go unless it is handed on.
-    claim: Option<ClaimId>,
-    digesters: Vec<Option<Digester>>,
+    digesters: Vec<Digester>,
     leaves: Vec<Leaf>,
 }
 
@@ -218,10 +216,10 @@ impl Intake {
         ended: oneshot::Receiver<Ending>,
     ) -> Result<Body, StoreError> {
         let storage = Arc::clone(&self.effects.storage);
-        let claim = storage.open_body(&space)?;
-        self.claim = Some(claim);
+        let begun = storage.store().begin_body(&space);
+        let mut writer = begun.map_err(|error| storage.tell(error))?;
         while let Some(leaf) = filled.next().await {
-            self.add(claim, Arc::new(leaf)).await?;
+            writer = self.add(writer, leaf).await?;
         }
         match ended.await.unwrap_or(Ending::Short) {
             Ending::Whole => {}
@@ -229,47 +227,52 @@ impl Intake {
             Ending::Long => return Err(invalid("more bytes than declared")),
             Ending::NoBuffer => return Err(NoBuffer.into()),
         }
-        let digests = algorithms.iter().zip(self.digesters.drain(..)).filter_map(|(name, state)| {
-            Some(Digest { algorithm: name.clone(), value: state?.finish() })
+        let digests = algorithms.iter().zip(self.digesters.drain(..)).map(|(name, state)| {
+            Digest { algorithm: name.clone(), value: state.finish() }
         });
         let digests = digests.collect();
-        self.claim = None;
+        let claim = writer.finish().map_err(|error| storage.tell(error))?;
         let leaves = std::mem::take(&mut self.leaves);
         Ok(Body { claim, size, leaves, digests })
     }
 
-    /// Hashes a leaf and appends it; digests of the whole go on beside it, each kind on a thread
-    /// of its own, as MD5 alone takes longer than all else.
-    async fn add(&mut self, claim: ClaimId, leaf: Arc<Buffer>) -> Result<(), StoreError> {
-        let (storage, bytes) = (Arc::clone(&self.effects.storage), Arc::clone(&leaf));
-        let append = tokio::task::spawn_blocking(move || {
-            let bytes = (*bytes).as_ref();
-            let cid = Cid::of(Codec::Raw, bytes);
-            storage.append_leaf(claim, cid, bytes).map(|()| cid)
-        });
-        let mut others = Vec::new();
-        for state in self.digesters.iter_mut() {
-            let Some(mut digester) = state.take() else { continue };
+    /// Hashes a leaf and appends it; digests of the whole go on beside it, each on a thread of its
+    /// own, as MD5 alone takes longer than all else. For a small leaf one thread does it all.
+    async fn add(
+        &mut self,
+        mut writer: BodyWriter,
+        leaf: Buffer,
+    ) -> Result<BodyWriter, StoreError> {
+        let leaf = Arc::new(leaf);
+        let length = (*leaf).as_ref().len();
+        let small = length <= SMALL_BYTES_MAX;
+        let mut beside = Vec::new();
+        let mut along = Vec::new();
+        for mut digester in self.digesters.drain(..) {
+            if small {
+                along.push(digester);
+                continue;
+            }
             let bytes = Arc::clone(&leaf);
-            others.push(tokio::task::spawn_blocking(move || {
+            beside.push(tokio::task::spawn_blocking(move || {
                 digester.update((*bytes).as_ref());
                 digester
             }));
         }
-        let cid = append.await.map_err(|error| task_ended(&error))??;
-        for (state, other) in self.digesters.iter_mut().zip(others) {
-            *state = Some(other.await.map_err(|error| task_ended(&error))?);
+        let append = self.effects.storage.run(move |_| {
+            let bytes = (*leaf).as_ref();
+            along.iter_mut().for_each(|digester| digester.update(bytes));
+            let cid = Cid::of(Codec::Raw, bytes);
+            writer.append(cid, bytes)?;
+            Ok((writer, cid, along))
+        });
+        let (writer, cid, along) = append.await?;
+        self.digesters = along;
+        for digester in beside {
+            self.digesters.push(digester.await.map_err(|error| task_ended(&error))?);
         }
-        let length = u32::try_from((*leaf).as_ref().len()).map_err(|_| invalid("leaf too long"))?;
+        let length = u32::try_from(length).map_err(|_| invalid("leaf too long"))?;
         self.leaves.push(Leaf { cid: cid.to_bytes().to_vec(), length });
-        Ok(())
-    }
-}
-
-impl Drop for Intake {
-    fn drop(&mut self) {
-        if let Some(claim) = self.claim.take() {
-            self.effects.storage.let_go(&[claim]);
-        }
+        Ok(writer)
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use wasmtime::component::Accessor;
 
-use super::{PAGE_MAX, task_ended};
+use super::PAGE_MAX;
 use crate::bindings::billet::store::rows::{self, Row};
 use crate::bindings::billet::store::types::StoreError;
 use crate::guest::{Guest, Host};
@@ -18,8 +18,7 @@ impl rows::HostWithStore<Guest> for Host {
         key: Vec<u8>,
     ) -> wasmtime::Result<Result<Option<Vec<u8>>, StoreError>> {
         let storage = accessor.with(|mut access| Arc::clone(&access.get().effects.storage));
-        let found = tokio::task::spawn_blocking(move || storage.row(&log, &key)).await;
-        Ok(found.map_or_else(|error| Err(task_ended(&error)), |found| Ok(found?)))
+        Ok(storage.run(move |store| store.row(&log, &key)).await)
     }
 
     async fn scan(
@@ -31,10 +30,8 @@ impl rows::HostWithStore<Guest> for Host {
     ) -> wasmtime::Result<Result<Vec<Row>, StoreError>> {
         let storage = accessor.with(|mut access| Arc::clone(&access.get().effects.storage));
         let limit = usize::try_from(limit.min(PAGE_MAX)).unwrap_or(0);
-        let found = tokio::task::spawn_blocking(move || {
-            storage.scan(&log, &prefix, after.as_deref(), limit)
-        });
-        let found = found.await.map_or_else(|error| Err(task_ended(&error)), |found| Ok(found?));
-        Ok(found.map(|rows| rows.into_iter().map(|(key, value)| Row { key, value }).collect()))
+        let found = storage.run(move |store| store.rows(&log, &prefix, after.as_deref(), limit));
+        let row = |(key, value)| Row { key, value };
+        Ok(found.await.map(|rows| rows.into_iter().map(row).collect()))
     }
 }

@@ -1,0 +1,152 @@
+//! The store on the disk as the imports use it: calls on threads that may block, and commits that
+//! are waited for.
+//!
+//! Must never let the process go on after a failed sync.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use billet_storage::{
+    CommitRequest, Committed, Committer, Config, Effects, OpenError, State, Store, StoreError,
+};
+use tokio::sync::{oneshot, watch};
+
+use crate::bindings::billet::store::types;
+use crate::settings::Settings;
+
+/// The store with its committer.
+pub(crate) struct Storage {
+    store: Arc<Store>,
+    committer: Mutex<Option<Committer>>,
+    fatal: watch::Sender<Option<String>>,
+}
+
+impl Storage {
+    /// Opens the store of the settings' folder and recovers it. Blocks.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub(crate) fn open(settings: &Settings) -> Result<Self, OpenError> {
+        let disk = |error| OpenError::Disk { what: "opening the folder".to_owned(), error };
+        let effects = Effects::real(&settings.data_dir).map_err(disk)?;
+        let config = Config {
+            seal_bytes: settings.seal_bytes,
+            table_cache_bytes: settings.table_cache_bytes,
+            block_cache_bytes: settings.block_cache_bytes,
+            ..Config::default()
+        };
+        let store = Store::open(config, effects)?;
+        let committer = Committer::start(Arc::clone(&store));
+        let thread = |error| OpenError::Disk { what: "starting the committer".to_owned(), error };
+        Ok(Self {
+            store,
+            committer: Mutex::new(Some(committer.map_err(thread)?)),
+            fatal: watch::Sender::new(None),
+        })
+    }
+
+    /// The store itself. Its calls may block.
+    pub(crate) fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// Tells when the process must end, and why.
+    pub(crate) fn fatal(&self) -> watch::Receiver<Option<String>> {
+        self.fatal.subscribe()
+    }
+
+    /// Runs a call that may block on a thread for that.
+    ///
+    /// # Errors
+    /// As the call, in the contract's words.
+    pub(crate) async fn run<R, F>(&self, call: F) -> Result<R, types::StoreError>
+    where
+        R: Send + 'static,
+        F: FnOnce(&Arc<Store>) -> Result<R, StoreError> + Send + 'static,
+    {
+        let store = Arc::clone(&self.store);
+        match tokio::task::spawn_blocking(move || call(&store)).await {
+            Ok(done) => done.map_err(|error| self.tell(error)),
+            Err(error) => {
+                tracing::error!(%error, "a call of the store ended early");
+                Err(types::StoreError::Unavailable)
+            }
+        }
+    }
+
+    /// Commits, durably; waits without a thread.
+    ///
+    /// # Errors
+    /// As the commit, in the contract's words.
+    pub(crate) async fn commit(
+        &self,
+        request: CommitRequest,
+    ) -> Result<Committed, types::StoreError> {
+        let (answer, answered) = oneshot::channel();
+        if let Some(committer) = &*self.committer.lock().unwrap_or_else(PoisonError::into_inner) {
+            committer.submit(request, move |result| {
+                // Whoever asked may be gone; the commit stands.
+                let _ = answer.send(result);
+            });
+        }
+        match answered.await {
+            Ok(result) => result.map_err(|error| self.tell(error)),
+            Err(_) => Err(types::StoreError::Unavailable),
+        }
+    }
+
+    /// An error in the contract's words. A failed sync is told to whoever ends the process.
+    pub(crate) fn tell(&self, error: StoreError) -> types::StoreError {
+        match error {
+            StoreError::NotFound => types::StoreError::NotFound,
+            StoreError::Conflict => types::StoreError::Conflict,
+            StoreError::Corrupt(cid) => {
+                tracing::error!(%cid, "a block is damaged");
+                types::StoreError::Corrupt(cid.to_bytes().to_vec())
+            }
+            StoreError::Full => types::StoreError::Full,
+            StoreError::Busy { retry_after_ms } => types::StoreError::Busy(retry_after_ms),
+            StoreError::Unavailable(reason) => {
+                tracing::warn!(reason, "the store does not do it");
+                types::StoreError::Unavailable
+            }
+            StoreError::Invalid(text) => types::StoreError::Invalid(text),
+            StoreError::Fatal(reason) => {
+                self.fatal.send_replace(Some(reason));
+                types::StoreError::Unavailable
+            }
+        }
+    }
+
+    /// Numbers for whoever watches, by name.
+    pub(crate) fn gauges(&self) -> Vec<(String, u64)> {
+        let mut counts = std::collections::BTreeMap::<String, u64>::new();
+        for segment in self.store.segments() {
+            let plane = format!("{:?}", segment.id.plane).to_lowercase();
+            let state = format!("{:?}", segment.state).to_lowercase();
+            let labels = format!("{{plane=\"{plane}\",state=\"{state}\"}}");
+            let mut add = |name: &str, value: u64| {
+                let sum = counts.entry(format!("{name}{labels}")).or_insert(0);
+                *sum = sum.saturating_add(value);
+            };
+            add("billet_segments", 1);
+            if segment.state == State::Sealed {
+                add("billet_segment_bytes", segment.bytes);
+            }
+        }
+        let damaged = u64::try_from(self.store.damaged().len()).unwrap_or(u64::MAX);
+        counts.insert("billet_damaged_logs".to_owned(), damaged);
+        counts.into_iter().collect()
+    }
+
+    /// Answers the commits that wait, then seals what is open. Blocks; the last call.
+    ///
+    /// # Errors
+    /// As [`Store::close`]; nothing that was acknowledged is lost.
+    pub(crate) fn close(&self) -> Result<(), StoreError> {
+        let committer = self.committer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(mut committer) = committer {
+            committer.stop();
+        }
+        self.store.close()
+    }
+}
