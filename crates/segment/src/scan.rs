@@ -6,7 +6,7 @@
 use billet_block::{Cid, Codec};
 use billet_car::{Header, Parsed, parse_frame};
 
-use crate::Record;
+use crate::{Plane, Record, is_record};
 
 /// CRC64NVME.
 pub fn crc(bytes: &[u8]) -> u64 {
@@ -81,32 +81,35 @@ pub struct Verdict {
 }
 
 /// Reads a whole file; each block is hashed.
-pub fn scan(bytes: &[u8]) -> Scan {
+///
+/// In the catalog, a commit record under another codec is bad: the codec is no part of what is
+/// hashed. In the data plane it is somebody's bytes.
+pub fn scan(bytes: &[u8], plane: Plane) -> Scan {
     let mut out = Scan::default();
-    // Nobody else's zeros count: a block never ends a file in vain, as its length is known.
     let mut at = match Header::parse(bytes) {
         Ok(Parsed::Whole((_, length))) => {
             out.end = length as u64;
             length
         }
-        _ => match skip_bad(bytes, 0, &mut out) {
+        _ => match skip_bad(bytes, 0, plane, &mut out) {
             Some(next) => next,
             None => return out,
         },
     };
     loop {
-        match good_frame(bytes, at) {
+        match good_frame(bytes, at, plane) {
             Some((frame, payload)) => {
                 at = usize::try_from(frame.end()).unwrap_or(usize::MAX);
                 out.end = frame.end();
-                if frame.cid.codec() == Codec::DagCbor
+                if plane == Plane::Catalog
+                    && frame.cid.codec() == Codec::DagCbor
                     && let Ok(record) = Record::from_bytes(payload)
                 {
                     out.records.push(Found { frame, record });
                 }
                 out.frames.push(frame);
             }
-            None => match skip_bad(bytes, at, &mut out) {
+            None => match skip_bad(bytes, at, plane, &mut out) {
                 Some(next) => at = next,
                 None => return out,
             },
@@ -115,13 +118,15 @@ pub fn scan(bytes: &[u8]) -> Scan {
 }
 
 /// The block whose section begins at `at`, if its bytes are right.
-fn good_frame(bytes: &[u8], at: usize) -> Option<(Frame, &[u8])> {
+fn good_frame(bytes: &[u8], at: usize, plane: Plane) -> Option<(Frame, &[u8])> {
     let Ok(Parsed::Whole(section)) = parse_frame(bytes.get(at..)?) else {
         return None;
     };
     let payload = bytes.get(at + section.payload.start..at + section.payload.end)?;
     let length = u32::try_from(payload.len()).ok()?;
-    if !section.cid.matches(payload) {
+    let is_misnamed =
+        plane == Plane::Catalog && section.cid.codec() != Codec::DagCbor && is_record(payload);
+    if is_misnamed || !section.cid.matches(payload) {
         return None;
     }
     Some((
@@ -136,11 +141,11 @@ fn good_frame(bytes: &[u8], at: usize) -> Option<(Frame, &[u8])> {
 }
 
 /// Notes what is bad from `at` on and gives where the next good section begins.
-fn skip_bad(bytes: &[u8], at: usize, out: &mut Scan) -> Option<usize> {
+fn skip_bad(bytes: &[u8], at: usize, plane: Plane, out: &mut Scan) -> Option<usize> {
     let rest = bytes.get(at..).unwrap_or_default();
     // Zeros up to the end are the unwritten part of the file.
     rest.iter().rposition(|byte| *byte != 0)?;
-    let next = next_good(bytes, at + 1);
+    let next = next_good(bytes, at + 1, plane);
     let end = next.unwrap_or(bytes.len());
     // Only what is framed as one block of another codec, and does not look like a record even if
     // some of its bytes are wrong, is surely none.
@@ -166,14 +171,14 @@ fn looks_like_record(payload: &[u8]) -> bool {
 }
 
 /// Where the first good section from `at` on begins.
-fn next_good(bytes: &[u8], at: usize) -> Option<usize> {
+fn next_good(bytes: &[u8], at: usize, plane: Plane) -> Option<usize> {
     const PREFIX_BYTES_MAX: usize = 4;
     let mut from = at;
     while let Some(found) = find_cid(bytes, from) {
         for prefix_bytes in 1..=PREFIX_BYTES_MAX {
             let start = found.checked_sub(prefix_bytes).filter(|start| *start >= at);
             if let Some(start) = start
-                && let Some((frame, _)) = good_frame(bytes, start)
+                && let Some((frame, _)) = good_frame(bytes, start, plane)
                 && frame.payload() == (found + billet_block::CID_BYTES) as u64
             {
                 return Some(start);

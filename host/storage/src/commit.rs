@@ -15,6 +15,7 @@ use billet_segment::{
 use bytes::Bytes;
 
 use crate::book::Draft;
+use crate::recover::UNKNOWN_LOG;
 use crate::segment::Content as SegmentContent;
 use crate::stage::{frame_head, frame_of};
 use crate::store::lock;
@@ -201,10 +202,16 @@ impl Store {
         if head.as_ref().map(|head| head.commit) != request.expect {
             return Err(StoreError::Conflict);
         }
-        if let Some(reason) = self.book().damaged.get(&request.log) {
+        // I7: a log without a head may be one whose only records were lost.
+        let name = if head.is_some() {
+            request.log.as_str()
+        } else {
+            UNKNOWN_LOG
+        };
+        if let Some(reason) = self.book().damaged.get(name) {
+            let log = &request.log;
             return Err(StoreError::Unavailable(format!(
-                "{} is damaged: {reason}",
-                request.log
+                "{log} is damaged: {reason}"
             )));
         }
         let change = change_of(request, head.as_ref())?;

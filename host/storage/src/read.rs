@@ -163,7 +163,7 @@ impl Store {
         }
         tracing::warn!(%id, "making the index of a segment anew");
         let whole = self.read_file(&id.path(&self.root, FileKind::Car))?;
-        let scan = scan(&whole);
+        let scan = scan(&whole, id.plane);
         if !scan.bad.is_empty() || scan.end < bytes {
             tracing::error!(%id, "a sealed segment is damaged");
             self.with_book(|book| book.has_lost_blocks = true);

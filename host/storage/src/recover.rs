@@ -20,6 +20,9 @@ use crate::{File, KvChange, OpenError, Store, StoreError};
 
 const PAGE_ROWS: usize = 1_000;
 
+/// The name under which damage is kept that may be of a log nobody knows: no new log may begin.
+pub(crate) const UNKNOWN_LOG: &str = "";
+
 /// Something durable that was lost.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Damage {
@@ -105,7 +108,7 @@ impl Store {
             unclosed.push(self.recover_data(*id, &mut findings)?);
         }
         self.name_hidden(&mut findings)?;
-        self.note_damage(&findings.report.damage);
+        self.note_damage(&findings.report.damage, findings.has_hidden);
         self.close_found(unclosed, &mut findings)?;
         self.check_heads(&mut findings)?;
         for damage in &findings.report.damage {
@@ -192,7 +195,7 @@ impl Store {
     ) -> Result<Unclosed, OpenError> {
         let (file, bytes) = self.read_unclosed(id, findings)?;
         let claimed = self.claimed(id);
-        let scan = scan(&bytes);
+        let scan = scan(&bytes, id.plane);
         let verdict = judge_catalog(&scan, id.number, claimed);
         count_tail(&verdict, &scan.bad, bytes.len() as u64, findings);
         let mut damage = verdict.damage.iter().peekable();
@@ -232,7 +235,7 @@ impl Store {
 
     fn recover_data(&self, id: SegmentId, findings: &mut Findings) -> Result<Unclosed, OpenError> {
         let (file, bytes) = self.read_unclosed(id, findings)?;
-        let scan = scan(&bytes);
+        let scan = scan(&bytes, id.plane);
         let verdict = judge_data(&scan, self.claimed(id));
         count_tail(&verdict, &scan.bad, bytes.len() as u64, findings);
         for bad in &verdict.damage {
@@ -249,7 +252,12 @@ impl Store {
                     .for_each(|log| findings.damage(log, lost(id, bad)));
             }
         }
-        let keep = verdict.keep;
+        // Where records may be lost nobody knows what they claimed.
+        let keep = if findings.has_hidden {
+            scan.end
+        } else {
+            verdict.keep
+        };
         let frames = scan
             .frames
             .into_iter()
@@ -360,12 +368,12 @@ impl Store {
         }
         for (reason, seen) in std::mem::take(&mut findings.hidden) {
             let unseen: Vec<_> = logs.iter().filter(|log| !seen.contains(*log)).collect();
-            if unseen.is_empty() {
-                findings.report.damage.push(Damage {
-                    log: None,
-                    reason: reason.clone(),
-                });
-            }
+            // A log that had its only commits there is not even known by name.
+            let damage = Damage {
+                log: None,
+                reason: reason.clone(),
+            };
+            findings.report.damage.push(damage);
             unseen
                 .iter()
                 .for_each(|log| findings.damage(log, reason.clone()));
@@ -373,13 +381,14 @@ impl Store {
         Ok(())
     }
 
-    fn note_damage(&self, damage: &[Damage]) {
+    fn note_damage(&self, damage: &[Damage], has_hidden: bool) {
         self.with_book(|book| {
             for Damage { log, reason } in damage {
                 book.has_lost_blocks = true;
-                if let Some(log) = log {
+                let unknown = has_hidden.then_some(UNKNOWN_LOG);
+                if let Some(log) = log.as_deref().or(unknown) {
                     book.damaged
-                        .entry(log.clone())
+                        .entry(log.to_owned())
                         .or_insert_with(|| reason.clone());
                 }
             }
@@ -469,7 +478,7 @@ impl Store {
                 });
             }
         }
-        self.note_damage(&damage);
+        self.note_damage(&damage, false);
         damage.retain(|damage| !findings.report.damage.contains(damage));
         findings.report.damage.extend(damage);
         Ok(())

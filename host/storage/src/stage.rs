@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use billet_block::{BLOCK_BYTES_MAX, Cid, Codec};
+use billet_block::{BLOCK_BYTES_MAX, Cid};
 use billet_car::frame_header;
 use billet_segment::{
     ClaimId, Content, Frame, Range, STAGED_IN_MEMORY_BYTES_MAX, check_space, crc, is_record,
@@ -87,7 +87,7 @@ impl Store {
 fn check_block(cid: &Cid, bytes: &[u8]) -> Result<(), StoreError> {
     let problem = if bytes.len() > BLOCK_BYTES_MAX {
         "too long for a block"
-    } else if cid.codec() == Codec::DagCbor && is_record(bytes) {
+    } else if is_record(bytes) {
         "a commit record, which only a commit may write"
     } else if !cid.matches(bytes) {
         "not what its CID says"

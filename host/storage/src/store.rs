@@ -165,7 +165,8 @@ impl Store {
         &self.recovery
     }
 
-    /// Logs that refuse writes because something of them was lost, and what.
+    /// Logs that refuse writes because something of them was lost, and what. The empty name stands
+    /// for logs that are not even known: then none may begin.
     pub fn damaged(&self) -> Vec<(String, String)> {
         let pair = |(log, reason): (&String, &String)| (log.clone(), reason.clone());
         self.book().damaged.iter().map(pair).collect()
