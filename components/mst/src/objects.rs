@@ -24,7 +24,7 @@ const PAGE_MAX: u32 = 1000;
 const SPANS_MAX: u32 = 4096;
 
 /// Manifests that a listing looks at together.
-const MANIFESTS_TOGETHER: usize = 64;
+const MANIFESTS_TOGETHER: usize = 32;
 
 impl Guest for Mst {
     async fn lookup(log: String, key: String) -> Result<types::Object, types::Refusal> {

@@ -15,8 +15,8 @@ use crate::View;
 use crate::need::{Blocked, Need};
 use crate::refusal::StoreError;
 
-/// Keys and nodes that are looked at together.
-const QUEUE_MAX: usize = 128;
+/// Keys and nodes that are looked at together; a manifest can have 2 MiB.
+const QUEUE_MAX: usize = 32;
 
 /// Blocks of bodies that are remembered, so that each is told once; past them, half is forgotten.
 const REMEMBERED_MAX: usize = 1 << 17;
