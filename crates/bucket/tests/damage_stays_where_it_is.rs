@@ -1,5 +1,5 @@
-//! A manifest that is lost, damaged or of a newer format fails the ops that read it, by name, and no
-//! other.
+//! A manifest that is lost, damaged or of a newer format fails the ops that read it, by name, and
+//! no other.
 
 #![allow(
     clippy::unwrap_used,
