@@ -10,7 +10,8 @@ use crate::digests::Digester;
 use crate::guest::Guest;
 
 /// A digest under way, and the name to start it anew.
-pub(crate) struct Hasher {
+#[allow(unreachable_pub, reason = "generated code names it as public")]
+pub struct Hasher {
     algorithm: String,
     state: Digester,
 }

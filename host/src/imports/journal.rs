@@ -43,8 +43,9 @@ impl journal::HostWithStore<Guest> for Host {
         limit: u32,
     ) -> Answer<Vec<Position>> {
         let limit = usize::try_from(limit.min(PAGE_MAX)).unwrap_or(0);
-        let heads = storage(accessor).run(move |store| store.heads("", after.as_deref(), limit));
-        Ok(heads.await.map(|heads| {
+        let storage = storage(accessor);
+        let heads = storage.run(move |store| store.heads("", after.as_deref(), limit)).await;
+        Ok(heads.map(|heads| {
             heads.into_iter().map(|(log, head)| position(log, head)).collect()
         }))
     }
