@@ -86,9 +86,15 @@ fn near_misses_are_refused() {
     }
 }
 
+/// Paths, and what is nearly one.
+const PATHS: &str = concat!(
+    "[0-9a-f]{0,17}/(data|catalog)/[0-9]{16,18}/",
+    "seg-[0-9]{19,21}\\.(car|idx|sum|CAR)"
+);
+
 proptest! {
     #[test]
-    fn what_parses_is_what_would_be_written(text in "[0-9a-f]{0,17}/(data|catalog)/[0-9]{16,18}/seg-[0-9]{19,21}\\.(car|idx|sum|CAR)") {
+    fn what_parses_is_what_would_be_written(text in PATHS) {
         if let Ok((root, id, kind)) = SegmentId::parse_path(&text) {
             prop_assert_eq!(id.path(&root, kind), text);
         }

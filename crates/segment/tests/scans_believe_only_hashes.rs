@@ -201,6 +201,4 @@ fn a_lost_leaf_hides_no_record() {
     let found = scan(&bytes, Plane::Catalog);
     assert_eq!((found.bad[0].start, found.bad[0].end), (start, end as u64));
     assert!(!found.bad[0].may_hide_record);
-    bytes[end - 101] ^= 1;
-    assert!(scan(&bytes, Plane::Catalog).bad[0].may_hide_record || found.bad.len() == 1);
 }

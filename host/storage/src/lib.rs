@@ -34,6 +34,7 @@ mod config;
 mod disk;
 mod effects;
 mod error;
+mod findings;
 mod kv;
 mod lru;
 mod maintain;
@@ -56,8 +57,8 @@ pub use config::{Config, SCHEMA};
 pub use disk::{RealDisk, SystemClock, SystemRandom};
 pub use effects::{Clock, Disk, Effects, File, Lock, OpenKv, Random};
 pub use error::{OpenError, StoreError};
+pub use findings::{Damage, Recovery};
 pub use kv::{Kv, KvChange, KvError, MemoryKv};
-pub use recover::{Damage, Recovery};
 pub use redb_kv::RedbKv;
 pub use store::{Standing, Store};
 

@@ -9,11 +9,12 @@ use std::sync::Arc;
 
 use billet_segment::{
     Bad, DAMAGE_PREFIX, Event, FileKind, Frame, HEAD_PREFIX, HELD_PREFIX, Head, HeldClaim, Pair,
-    Plane, Range, Record, SEGMENT_PREFIX, SegmentId, SegmentRow, State, Verdict, damage_key,
-    judge_catalog, judge_data, name_after, scan,
+    Plane, Record, SEGMENT_PREFIX, SegmentId, SegmentRow, State, damage_key, judge_catalog,
+    judge_data, name_after, scan,
 };
 
 use crate::book::{Account, Draft};
+use crate::findings::{Damage, Findings, Recovery, count_tail, lost, name_ranges};
 use crate::segment::Segment;
 use crate::writing::next_state;
 use crate::{File, KvChange, OpenError, Store, StoreError};
@@ -23,39 +24,7 @@ const PAGE_ROWS: usize = 1_000;
 /// The name under which damage is kept that may be of a log nobody knows: no new log may begin.
 pub(crate) const UNKNOWN_LOG: &str = "";
 
-/// Something durable that was lost.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Damage {
-    /// Whose; none where nobody's is known.
-    pub log: Option<String>,
-    /// What, for people.
-    pub reason: String,
-}
-
-/// What recovery found and did. All counts are of this start.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Recovery {
-    /// Segments that were found `opening` or `open`.
-    pub unclosed: usize,
-    /// Of those, the ones sealed now.
-    pub sealed: usize,
-    /// Segments that went because nothing claims them.
-    pub released: usize,
-    /// Records that were new to the table.
-    pub replayed: usize,
-    /// Records that the table knew.
-    pub skipped: usize,
-    /// Files cut behind their last record or claimed byte.
-    pub cut: usize,
-    /// Torn sections among what was cut.
-    pub torn: usize,
-    /// Unlinks that an earlier process had begun.
-    pub unlinks_finished: usize,
-    /// Keys of files that were not made yet.
-    pub never_made: usize,
-    /// What was lost.
-    pub damage: Vec<Damage>,
-}
+type SharedFile = Arc<dyn File>;
 
 /// A segment that was not closed.
 struct Unclosed {
@@ -63,36 +32,6 @@ struct Unclosed {
     file: Option<Arc<dyn File>>,
     frames: Vec<Frame>,
     keep: u64,
-}
-
-/// What is gathered over all files.
-#[derive(Default)]
-struct Findings {
-    report: Recovery,
-    /// Ranges that surviving records claim, with their logs.
-    ranges: Vec<(Range, String)>,
-    /// Records that may be lost: the logs seen since are known to be whole.
-    hidden: Vec<(String, BTreeSet<String>)>,
-    /// Whether there are any: then nobody knows what is claimed.
-    has_hidden: bool,
-}
-
-impl Findings {
-    fn damage(&mut self, log: &str, reason: String) {
-        let damage = Damage {
-            log: Some(log.to_owned()),
-            reason,
-        };
-        if !self.report.damage.contains(&damage) {
-            self.report.damage.push(damage);
-        }
-    }
-
-    fn saw(&mut self, record: &Record) {
-        for (_, seen) in &mut self.hidden {
-            seen.insert(record.log.clone());
-        }
-    }
 }
 
 impl Store {
@@ -275,7 +214,7 @@ impl Store {
         &self,
         id: SegmentId,
         findings: &mut Findings,
-    ) -> Result<(Option<Arc<dyn File>>, Vec<u8>), OpenError> {
+    ) -> Result<(Option<SharedFile>, Vec<u8>), OpenError> {
         let path = id.path(&self.root, FileKind::Car);
         let failed = |error| OpenError::Disk {
             what: path.clone(),
@@ -497,34 +436,4 @@ impl Store {
             }
         }
     }
-}
-
-fn lost(id: SegmentId, bad: &Bad) -> String {
-    match bad {
-        Bad {
-            start: 0, end: 0, ..
-        } => format!("{id} is gone"),
-        Bad { start, end, .. } => format!("{id} is damaged from byte {start} to {end}"),
-    }
-}
-
-/// The logs whose records claim bytes that are bad.
-fn name_ranges(id: SegmentId, bad: &Bad, findings: &mut Findings) {
-    let ranges = findings.ranges.iter();
-    let touched = ranges.filter(|(range, _)| {
-        range.segment == id.number
-            && range.start < bad.end.max(bad.start + 1)
-            && bad.start < range.end
-    });
-    let logs: BTreeSet<String> = touched.map(|(_, log)| log.clone()).collect();
-    logs.iter()
-        .for_each(|log| findings.damage(log, lost(id, bad)));
-}
-
-fn count_tail(verdict: &Verdict, bad: &[Bad], bytes: u64, findings: &mut Findings) {
-    findings.report.cut += usize::from(verdict.keep < bytes);
-    let torn = bad
-        .iter()
-        .filter(|bad| bad.start >= verdict.keep && !verdict.damage.contains(bad));
-    findings.report.torn += torn.count();
 }

@@ -126,7 +126,7 @@ impl Store {
         prefix: &[u8],
         after: Option<&[u8]>,
         limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    ) -> Result<Vec<Pair>, StoreError> {
         let skip = row_prefix(log).len();
         let after = after.map(|after| row_key(log, after));
         let pairs = self.scan(&row_key(log, prefix), after.as_deref(), limit)?;

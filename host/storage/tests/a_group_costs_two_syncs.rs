@@ -150,19 +150,30 @@ fn obligations_are_checked() {
         ..good.clone()
     });
     assert_eq!(store.head("a").unwrap().newest, None);
-    let first = commit_one(
-        &store,
-        CommitRequest {
-            rows: vec![row(1280, 4096)],
-            ..good.clone()
-        },
-    );
-    let expect = Some(first.unwrap().commit);
-    invalid(CommitRequest {
+    let longest = CommitRequest {
+        rows: vec![row(1280, 4096)],
+        ..good
+    };
+    commit_one(&store, longest).unwrap();
+}
+
+#[test]
+fn time_never_goes_back() {
+    let sim = Sim::new();
+    let store = open(&sim, &small(1 << 20));
+    let root = node("root").0;
+    let at = |expect, time_ms| CommitRequest {
+        log: "a".to_owned(),
         expect,
-        change: change(root, root, 999),
-        ..good.clone()
-    });
+        change: change(root, root, time_ms),
+        ..CommitRequest::default()
+    };
+    let expect = Some(commit_one(&store, at(None, 1000)).unwrap().commit);
+    let earlier = commit_one(&store, at(expect, 999));
+    assert!(
+        matches!(earlier, Err(StoreError::Invalid(_))),
+        "{earlier:?}"
+    );
     sim.set_now_ms(3);
     let standing = store.head("a").unwrap();
     assert_eq!(
@@ -172,9 +183,8 @@ fn obligations_are_checked() {
     commit_one(
         &store,
         CommitRequest {
-            expect,
             change: None,
-            ..good
+            ..at(expect, 0)
         },
     )
     .unwrap();

@@ -464,142 +464,84 @@ fn big_block(name: &str, number: usize) -> (Cid, Bytes) {
     )
 }
 
+const fn put(log: &'static str, name: &'static str, bytes: usize) -> Op {
+    Op::Put { log, name, bytes }
+}
+
+const fn hold(log: &'static str, part: &'static str) -> Op {
+    Op::Hold { log, part }
+}
+
+const fn complete(log: &'static str, part: &'static str) -> Op {
+    Op::Complete { log, part }
+}
+
+const fn row(log: &'static str, key: &'static str, value: Option<&'static str>) -> Op {
+    Op::Row { log, key, value }
+}
+
+const fn state(log: &'static str, state: &'static str) -> Op {
+    Op::State { log, state }
+}
+
+const fn dropped(name: &'static str, bytes: usize) -> Op {
+    Op::DropBody { name, bytes }
+}
+
 /// Every kind of commit, sealing, closing and opening again, in few calls.
 pub fn workload() -> Vec<Op> {
-    use Op::*;
     vec![
-        State {
-            log: "a",
-            state: "live",
-        },
-        Put {
-            log: "a",
-            name: "one",
-            bytes: 300,
-        },
-        Put {
-            log: "b",
-            name: "two",
-            bytes: 700,
-        },
-        Hold {
-            log: "a",
-            part: "p1",
-        },
-        Row {
-            log: "a",
-            key: "k",
-            value: Some("v1"),
-        },
-        Group(&[("a", "g1"), ("b", "g2"), ("c", "g3")]),
-        DropBody {
-            name: "gone",
-            bytes: 900,
-        },
-        HoldBlock {
+        state("a", "live"),
+        put("a", "one", 300),
+        put("b", "two", 700),
+        hold("a", "p1"),
+        row("a", "k", Some("v1")),
+        Op::Group(&[("a", "g1"), ("b", "g2"), ("c", "g3")]),
+        dropped("gone", 900),
+        Op::HoldBlock {
             log: "b",
             part: "p2",
         },
-        Put {
-            log: "a",
-            name: "one",
-            bytes: 300,
-        },
-        Row {
-            log: "a",
-            key: "k",
-            value: Some("v2"),
-        },
-        Hold {
-            log: "a",
-            part: "p3",
-        },
-        Complete {
-            log: "a",
-            part: "p1",
-        },
-        State {
-            log: "a",
-            state: "dead",
-        },
-        Later { ms: 1000 },
-        State {
-            log: "a",
-            state: "live",
-        },
-        Copy { from: "b", to: "d" },
-        DropBody {
-            name: "gone too",
-            bytes: 2500,
-        },
-        DropBody {
-            name: "gone in a segment of its own",
-            bytes: 2500,
-        },
-        Abort {
+        put("a", "one", 300),
+        row("a", "k", Some("v2")),
+        hold("a", "p3"),
+        complete("a", "p1"),
+        state("a", "dead"),
+        Op::Later { ms: 1000 },
+        state("a", "live"),
+        Op::Copy { from: "b", to: "d" },
+        dropped("gone too", 2500),
+        dropped("gone in a segment of its own", 2500),
+        Op::Abort {
             log: "a",
             part: "p3",
         },
-        Tick,
-        Close,
-        Put {
-            log: "c",
-            name: "three",
-            bytes: 1200,
-        },
-        Row {
-            log: "a",
-            key: "k",
-            value: None,
-        },
-        Reopen,
-        Complete {
-            log: "b",
-            part: "p2",
-        },
-        Later {
+        Op::Tick,
+        Op::Close,
+        put("c", "three", 1200),
+        row("a", "k", None),
+        Op::Reopen,
+        complete("b", "p2"),
+        Op::Later {
             ms: CLAIM_AGE_MAX_MS + 1,
         },
-        Tick,
-        Put {
-            log: "a",
-            name: "last",
-            bytes: 10,
-        },
+        Op::Tick,
+        put("a", "last", 10),
     ]
 }
 
 /// What must still work after any crash.
 pub fn afterwards() -> Vec<Op> {
-    use Op::*;
     vec![
-        Put {
-            log: "a",
-            name: "afterwards",
-            bytes: 200,
-        },
-        Complete {
-            log: "a",
-            part: "p1",
-        },
-        Complete {
-            log: "b",
-            part: "p2",
-        },
-        Abort {
+        put("a", "afterwards", 200),
+        complete("a", "p1"),
+        complete("b", "p2"),
+        Op::Abort {
             log: "a",
             part: "p3",
         },
-        Row {
-            log: "d",
-            key: "x",
-            value: Some("y"),
-        },
-        Put {
-            log: "d",
-            name: "afterwards",
-            bytes: 200,
-        },
-        Close,
+        row("d", "x", Some("y")),
+        put("d", "afterwards", 200),
+        Op::Close,
     ]
 }
