@@ -15,6 +15,7 @@
 //!   read_leaf(cid, &mut Vec<u8>)                      checked; into the caller's memory
 //!   read_leaf_range(cid, offset, length) -> Bytes     the whole leaf is checked first
 //!   segments(), damaged(), audit(found)               for inspection
+//!   forgive(log) -> bool                              an operator takes a loss
 //!   tick()                                            expiry of claims, sealing, pruning
 //!   close()                                           seals both planes
 //! Committer::start(Arc<Store>)                        a thread: whatever waits is one group

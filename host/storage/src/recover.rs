@@ -423,6 +423,24 @@ impl Store {
         Ok(())
     }
 
+    /// Lets a damaged log (or, by the empty name, unknown ones) be written again: somebody looked
+    /// and takes the loss. Whether there was anything to forgive. What is lost stays `Corrupt`
+    /// until the next start.
+    ///
+    /// # Errors
+    /// `Full`, `Fatal`.
+    pub fn forgive(&self, log: &str) -> Result<bool, StoreError> {
+        self.check_alive()?;
+        if !self.book().damaged.contains_key(log) {
+            return Ok(false);
+        }
+        self.kv
+            .batch(&[(damage_key(log), None)])
+            .map_err(|error| self.batch_error(error))?;
+        self.with_book(|book| book.damaged.remove(log));
+        Ok(true)
+    }
+
     /// All rows under a prefix, those newer than the table counted in.
     fn all(&self, prefix: &[u8]) -> Result<Vec<Pair>, OpenError> {
         let mut out: Vec<Pair> = Vec::new();

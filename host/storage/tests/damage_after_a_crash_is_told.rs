@@ -211,3 +211,29 @@ fn an_open_key_without_its_file_is_damage() {
         }
     }
 }
+
+#[test]
+fn a_loss_that_was_taken_lets_the_log_go_on() {
+    let sim = unclosed();
+    let path = car(&sim, Plane::Data);
+    let mut bytes = sim.read(&path).unwrap();
+    let hit = scan(&bytes, Plane::Data).frames[1];
+    bytes[hit.payload() as usize] ^= 1;
+    sim.meddle(&path, Some(bytes));
+    let store = open(&sim, &small(1 << 20));
+    assert!(matches!(
+        put(&store, "b", "no"),
+        Err(StoreError::Unavailable(_))
+    ));
+    assert_eq!(store.forgive("c"), Ok(false), "nothing is wrong with it");
+    assert_eq!(store.forgive("b"), Ok(true));
+    put(&store, "b", "goes on").unwrap();
+    assert_eq!(store.block(&hit.cid), Err(StoreError::Corrupt(hit.cid)));
+    drop(store);
+    let store = open(&sim, &small(1 << 20));
+    assert_eq!(
+        (store.damaged(), store.recovery().damage.len()),
+        (vec![], 0)
+    );
+    put(&store, "b", "and on").unwrap();
+}
