@@ -25,6 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("billet-segment", &["billet-block", "billet-car"]),
     ("billet-s3", &[]),
+    ("billet-ucan", &["billet-block"]),
     ("billet-gateway", &["billet-s3"]),
     (
         "billet-mst",
