@@ -10,6 +10,7 @@ use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 use wasmtime_wasi::cli::{WasiCli, WasiCliView};
 use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
 use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView};
+use wasmtime_wasi::random::WasiRandom;
 use wasmtime_wasi::{WasiView, p2, p3};
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
@@ -112,8 +113,12 @@ fn link(
 /// What Rust's standard library imports by itself. Behind it are no files, no environment and no
 /// network.
 fn link_std(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    use p2::bindings::{cli, filesystem};
+    use p2::bindings::{cli, filesystem, random};
     p2::add_to_linker_proxy_interfaces_async(linker)?;
+    // The seed of its hash tables.
+    random::insecure_seed::add_to_linker::<_, WasiRandom>(linker, |guest| {
+        guest.ctx().ctx.random()
+    })?;
     cli::exit::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
     cli::environment::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
     cli::terminal_input::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
@@ -133,7 +138,7 @@ fn link_gateway(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     )?;
     clocks::system_clock::add_to_linker::<_, WasiClocks>(linker, Guest::clocks)?;
     clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(linker, Guest::clocks)?;
-    random::random::add_to_linker::<_, wasmtime_wasi::random::WasiRandom>(linker, |guest| {
+    random::random::add_to_linker::<_, WasiRandom>(linker, |guest| {
         guest.ctx().ctx.random()
     })?;
     store::bodies::add_to_linker::<_, Host>(linker, |guest| guest)?;
