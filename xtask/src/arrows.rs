@@ -24,6 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("billet-segment", &["billet-block", "billet-car"]),
+    ("billet-plain", &["billet-block"]),
     ("billet-s3", &[]),
     ("billet-ucan", &["billet-block"]),
     ("billet-gateway", &["billet-s3"]),
@@ -42,8 +43,15 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["billet-block", "billet-car", "billet-segment"],
     ),
     ("billet-host", &["billet-block", "billet-storage"]),
+    (
+        "billet-adapter-wasi-filesystem",
+        &["billet-block", "billet-plain"],
+    ),
     ("billet-vectors", &[]),
     ("billet-client", &[]),
+    ("billet-wasi-host", &[]),
+    ("billet-bench", &[]),
+    ("billet-bench-guest", &[]),
     ("xtask", &["billet-client"]),
 ];
 

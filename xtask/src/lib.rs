@@ -3,7 +3,9 @@
 //! Must never change a file of the tree.
 
 pub mod arrows;
+pub mod bench;
 pub mod clients;
+pub mod compose;
 pub mod conformance;
 pub mod text;
 

@@ -12,7 +12,12 @@ cargo xtask TASK
   clients [FILES]
           stock S3 clients against target/release/billet (needs aws and boto3)
   conformance [GROUP or CASE]
-          the suite of versitygw against target/release/billet (needs Go)";
+          the suite of versitygw against target/release/billet (needs Go)
+  bench [quick] [SECTION ...]
+          Billet beside a plain server, an empty component and the peers that are installed
+          (minio, versitygw); sections: trivial bodies small fsyncs memory restart
+  compose ADAPTER
+          gateway, mst and an adapter as one component for other hosts (wasi-filesystem)";
 
 fn main() -> ExitCode {
     let task = std::env::args().nth(1);
@@ -22,6 +27,8 @@ fn main() -> ExitCode {
         Some("tidy") => tidy(),
         Some("clients") => xtask::clients::run(std::env::args().nth(2).as_deref()),
         Some("conformance") => xtask::conformance::run(std::env::args().nth(2).as_deref()),
+        Some("bench") => xtask::bench::run(&std::env::args().skip(2).collect::<Vec<_>>()),
+        Some("compose") => xtask::compose::run(std::env::args().nth(2).as_deref()),
         _ => Err(USAGE.to_owned()),
     };
     match done {
@@ -49,12 +56,20 @@ fn lint() -> Result<(), String> {
         "billet-gateway",
         "--exclude",
         "billet-mst",
+        "--exclude",
+        "billet-adapter-wasi-filesystem",
+        "--exclude",
+        "billet-bench-guest",
     ];
     let guests = [
         "-p",
         "billet-gateway",
         "-p",
         "billet-mst",
+        "-p",
+        "billet-adapter-wasi-filesystem",
+        "-p",
+        "billet-bench-guest",
         "--target",
         "wasm32-wasip2",
     ];
@@ -87,6 +102,10 @@ fn test() -> Result<(), String> {
         "billet-gateway",
         "--exclude",
         "billet-mst",
+        "--exclude",
+        "billet-adapter-wasi-filesystem",
+        "--exclude",
+        "billet-bench-guest",
     ];
     cargo(&["build", "--release"])?;
     cargo(&[&["test", "--release"], &native[..]].concat())

@@ -1,0 +1,218 @@
+//! Gateway, `mst` and an adapter as one component, for hosts that are not ours.
+//!
+//! Must never hand an adapter's authority on: what the gateway and `mst` ask of the world beside
+//! the contract is answered by stubs that deny, or the composition fails.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use wac_graph::types::{ItemKind, Package, WorldId};
+use wac_graph::{CompositionGraph, EncodeOptions, NodeId};
+
+/// What follows after `cargo xtask compose`.
+const ADAPTERS: &str = "wasi-filesystem";
+
+/// What is not WASI's.
+const OURS: &str = "billet:";
+/// The interfaces of a store.
+const STORE: &str = "billet:store/";
+/// The interfaces of `mst`.
+const BUCKET: &str = "billet:bucket/";
+/// What only has names of types, and so needs nobody to implement it.
+const TYPES: &str = "/types@";
+/// What a component must not have: the environment holds the key pair.
+const ENVIRONMENT: &str = "wasi:cli/environment@";
+/// What a component must not even ask for.
+const FORBIDDEN: [&str; 3] = ["wasi:filesystem/", "wasi:sockets/", "wasi:http/client@"];
+/// What the whole offers.
+const HANDLER: &str = "wasi:http/handler@0.3.0";
+
+/// Builds the parts and puts them together.
+///
+/// # Errors
+/// A sentence when a part does not build or does not fit.
+pub fn run(adapter: Option<&str>) -> Result<(), String> {
+    let adapter = adapter
+        .filter(|name| *name == ADAPTERS)
+        .ok_or_else(|| format!("cargo xtask compose ADAPTER, of: {ADAPTERS}"))?;
+    let target = target()?;
+    build(adapter)?;
+    let read = |package: String| {
+        let file = format!("wasm32-wasip2/component/{}.wasm", package.replace('-', "_"));
+        let path = target.join(file);
+        std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))
+    };
+    let whole = compose(
+        read("billet-gateway".to_owned())?,
+        read("billet-mst".to_owned())?,
+        read(format!("billet-adapter-{adapter}"))?,
+    )?;
+    let path = target.join(format!("compose/billet-{adapter}.wasm"));
+    write(&path, &whole).map_err(|error| format!("{}: {error}", path.display()))?;
+    println!("{}", path.display());
+    Ok(())
+}
+
+fn target() -> Result<PathBuf, String> {
+    let metadata = crate::arrows::metadata()?;
+    let target = metadata["target_directory"].as_str();
+    target
+        .map(PathBuf::from)
+        .ok_or_else(|| "cargo metadata names no target directory".to_owned())
+}
+
+fn build(adapter: &str) -> Result<(), String> {
+    let adapter = format!("billet-adapter-{adapter}");
+    let status = Command::new(env!("CARGO"))
+        .current_dir(crate::root())
+        .args([
+            "build",
+            "--profile",
+            "component",
+            "--target",
+            "wasm32-wasip2",
+        ])
+        .args(["-p", "billet-gateway", "-p", "billet-mst", "-p", &adapter])
+        .status()
+        .map_err(|error| format!("cargo build: {error}"))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("cargo build: {status}"))
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::write(path, bytes)
+}
+
+/// One component of three: the store's interfaces of `gateway` and `mst` come from one instance of
+/// `adapter`, the bucket's interfaces of `gateway` from `mst`, and everything else but what is
+/// denied from the host.
+///
+/// # Errors
+/// A sentence when a part asks for what it must not have, or when parts do not fit.
+pub fn compose(gateway: Vec<u8>, mst: Vec<u8>, adapter: Vec<u8>) -> Result<Vec<u8>, String> {
+    let mut graph = CompositionGraph::new();
+    let adapter = instantiate(&mut graph, "billet:adapter", adapter)?;
+    let mst = instantiate(&mut graph, "billet:mst", mst)?;
+    connect(&mut graph, mst, &[(STORE, adapter)])?;
+    let gateway = instantiate(&mut graph, "billet:gateway", gateway)?;
+    connect(&mut graph, gateway, &[(STORE, adapter), (BUCKET, mst)])?;
+    let handler = graph
+        .alias_instance_export(gateway, HANDLER)
+        .map_err(|error| error.to_string())?;
+    graph
+        .export(handler, HANDLER)
+        .map_err(|error| error.to_string())?;
+    graph
+        .encode(EncodeOptions::default())
+        .map_err(|error| error.to_string())
+}
+
+fn instantiate(graph: &mut CompositionGraph, name: &str, bytes: Vec<u8>) -> Result<NodeId, String> {
+    let package = Package::from_bytes(name, None, bytes, graph.types_mut())
+        .map_err(|error| format!("{name}: {error:#}"))?;
+    let package = graph
+        .register_package(package)
+        .map_err(|error| format!("{name}: {error}"))?;
+    Ok(graph.instantiate(package))
+}
+
+/// Satisfies the imports of one instance.
+fn connect(
+    graph: &mut CompositionGraph,
+    instance: NodeId,
+    sources: &[(&str, NodeId)],
+) -> Result<(), String> {
+    for name in imports(graph, instance)? {
+        let source = sources.iter().find(|(prefix, _)| name.starts_with(prefix));
+        let source = match source {
+            _ if name.starts_with(OURS) && name.contains(TYPES) => {
+                stand_alone(graph, instance, &name)?;
+                continue;
+            }
+            Some((_, source)) => *source,
+            None if name.starts_with(ENVIRONMENT) => deny(graph, &name)?,
+            None if FORBIDDEN.iter().any(|prefix| name.starts_with(prefix)) => {
+                return Err(format!(
+                    "a component asks for {name}, which it must not have"
+                ));
+            }
+            None => continue,
+        };
+        let alias = graph
+            .alias_instance_export(source, &name)
+            .map_err(|error| format!("{name}: {error}"))?;
+        graph
+            .set_instantiation_argument(instance, &name, alias)
+            .map_err(|error| format!("{name}: {error:#}"))?;
+    }
+    Ok(())
+}
+
+fn imports(graph: &CompositionGraph, instance: NodeId) -> Result<Vec<String>, String> {
+    let world = world(graph, instance)?;
+    Ok(graph.types()[world].imports.keys().cloned().collect())
+}
+
+/// What the component of an instance imports and exports.
+fn world(graph: &CompositionGraph, instance: NodeId) -> Result<WorldId, String> {
+    let package = graph[instance].package();
+    let package = package.ok_or("an instance without a component")?;
+    Ok(graph[package].ty())
+}
+
+/// Makes an interface that only names types spell out what it uses of others. The whole imports it
+/// in the end, which nobody has to implement; with it would come each interface that it uses.
+fn stand_alone(graph: &mut CompositionGraph, instance: NodeId, name: &str) -> Result<(), String> {
+    let world = world(graph, instance)?;
+    let kind = graph.types()[world].imports.get(name).copied();
+    let Some(ItemKind::Instance(interface)) = kind else {
+        return Err(format!("{name} is no interface"));
+    };
+    graph.types_mut()[interface].uses.clear();
+    Ok(())
+}
+
+/// An instance that exports an empty environment under `name`.
+fn deny(graph: &mut CompositionGraph, name: &str) -> Result<NodeId, String> {
+    let package = format!("deny {name}");
+    if let Some((known, _)) = graph.get_package_by_name(&package, None) {
+        return Ok(graph.instantiate(known));
+    }
+    let stub = wat::parse_str(environment(name)).map_err(|error| format!("{name}: {error}"))?;
+    instantiate(graph, &package, stub)
+}
+
+/// A component without a word of the environment: each function answers the address of zeroes,
+/// which is every empty list and none.
+fn environment(name: &str) -> String {
+    let old = name.starts_with("wasi:cli/environment@0.2");
+    let folder = if old {
+        "initial-cwd"
+    } else {
+        "get-initial-cwd"
+    };
+    format!(
+        r#"(component
+  (core module $zeroes
+    (memory (export "memory") 1)
+    (func (export "nothing") (result i32) i32.const 8))
+  (core instance $zeroes (instantiate $zeroes))
+  (alias core export $zeroes "memory" (core memory $memory))
+  (alias core export $zeroes "nothing" (core func $nothing))
+  (func $variables (result (list (tuple string string)))
+    (canon lift (core func $nothing) (memory $memory)))
+  (func $arguments (result (list string)) (canon lift (core func $nothing) (memory $memory)))
+  (func $folder (result (option string)) (canon lift (core func $nothing) (memory $memory)))
+  (instance $environment
+    (export "get-environment" (func $variables))
+    (export "get-arguments" (func $arguments))
+    (export "{folder}" (func $folder)))
+  (export "{name}" (instance $environment)))"#
+    )
+}
