@@ -1,0 +1,146 @@
+//! A process that serves the composed component on a folder, and clients of it.
+//!
+//! Must never wait by the clock: a process says when it listens.
+
+#![allow(dead_code)]
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use billet_client::{Client, Keys, Response};
+use billet_plain::{Journal, RECORDS_IN_FOLDER, read_record};
+
+const ACCESS_KEY: &str = "test-access-key";
+const SECRET_KEY: &str = "test-secret-access-key";
+
+/// Where `cargo xtask compose wasi-filesystem` puts the component, or `BILLET_COMPOSED`.
+pub(crate) fn component() -> PathBuf {
+    if let Some(path) = std::env::var_os("BILLET_COMPOSED") {
+        return path.into();
+    }
+    let program = Path::new(env!("CARGO_BIN_EXE_billet-wasi-host"));
+    let target = program.parent().unwrap().parent().unwrap();
+    let path = target.join("compose/billet-wasi-filesystem.wasm");
+    assert!(
+        path.exists(),
+        "run `cargo xtask compose wasi-filesystem` first: {} is missing",
+        path.display()
+    );
+    path
+}
+
+/// A running process; killed when dropped.
+pub(crate) struct Process {
+    child: Child,
+    pub(crate) address: SocketAddr,
+}
+
+impl Process {
+    /// Starts a process on `folder`, `concurrent` requests an instance at once and `total` in all.
+    pub(crate) fn start(folder: &Path, concurrent: usize, total: usize) -> Self {
+        let address = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_billet-wasi-host"))
+            .arg(component())
+            .arg(folder)
+            .args([
+                address.to_string(),
+                concurrent.to_string(),
+                total.to_string(),
+            ])
+            .env("BILLET_ACCESS_KEY_ID", ACCESS_KEY)
+            .env("BILLET_SECRET_ACCESS_KEY", SECRET_KEY)
+            // Such a host passes on neither `Host` nor an authority.
+            .env("BILLET_HOSTS", format!("s3.example, {address}"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut line).unwrap();
+        assert!(line.starts_with("listening"), "{line:?}");
+        Self { child, address }
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        self.client_with(SECRET_KEY)
+    }
+
+    pub(crate) fn client_with(&self, secret: &str) -> Client {
+        let keys = Keys {
+            access: ACCESS_KEY.to_owned(),
+            secret: secret.to_owned(),
+            region: "us-east-1".to_owned(),
+        };
+        Client::new(self.address, keys)
+    }
+
+    /// Ends it at once, as `kill -9` does.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already; then there is nothing to end.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Fails with what the server said.
+#[track_caller]
+pub(crate) fn expect(status: u16, response: &Response) {
+    assert_eq!(response.status, status, "{}", response.text());
+}
+
+/// Bytes that differ with `seed`.
+pub(crate) fn bytes(seed: u64, size: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut next = move || {
+        state ^= state >> 12;
+        state ^= state << 25;
+        state ^= state >> 27;
+        state.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    };
+    let words = (0..size.div_ceil(8)).flat_map(|_| next().to_le_bytes());
+    words.take(size).collect()
+}
+
+/// Follows a log's records on disk from the first to the last: each names the one before, and
+/// none is missing.
+pub(crate) fn follow(folder: &Path, log: &str) -> Journal {
+    let records = record_files(&folder.join("logs").join(log));
+    let mut journal = Journal::new(log);
+    for (at, (seq, path)) in records.iter().enumerate() {
+        assert_eq!(*seq, at as u64 + 1, "a record is missing");
+        let (cid, record) = read_record(&std::fs::read(path).unwrap()).unwrap();
+        journal.follow(cid, record).unwrap();
+    }
+    journal
+}
+
+fn record_files(log: &Path) -> BTreeMap<u64, PathBuf> {
+    let mut records = BTreeMap::new();
+    for folder in std::fs::read_dir(log).unwrap().map(Result::unwrap) {
+        let Ok(thousand) = folder.file_name().to_str().unwrap().parse::<u64>() else {
+            continue;
+        };
+        for file in std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(Result::unwrap)
+        {
+            let seq: u64 = file.file_name().to_str().unwrap().parse().unwrap();
+            assert_eq!(seq / RECORDS_IN_FOLDER, thousand);
+            assert!(records.insert(seq, file.path()).is_none());
+        }
+    }
+    records
+}
