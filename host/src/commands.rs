@@ -1,0 +1,162 @@
+//! What each command does: turns a command line into calls of the library and an exit status.
+//!
+//! Data goes to standard output, everything else to standard error. Must never print a secret but
+//! the one of a key pair that was made in this very run.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::{Cli, Command, ConfigCommand, ConfigFlags};
+use crate::config::{Config, Kind};
+use crate::credentials::{self, KeyRing};
+use crate::{Limits, Settings, first_start, logging};
+
+/// Does what the command line says. Exit status 0 is success, 1 is failure; 2, for a command line
+/// that cannot be read, comes from the parser.
+pub fn run(cli: Cli) -> ExitCode {
+    let done = match cli.command {
+        Command::Serve(flags) => serve(flags),
+        Command::Config(ConfigCommand::Show { origin, json, flags }) => show(flags, origin, json),
+        Command::Config(ConfigCommand::Check(flags)) => resolve(flags).map(drop),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            eprintln!("billet: {reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn resolve(flags: ConfigFlags) -> Result<Config, String> {
+    flags.resolve().map_err(|error| error.to_string())
+}
+
+fn show(flags: ConfigFlags, origin: bool, json: bool) -> Result<(), String> {
+    let config = resolve(flags)?;
+    if json {
+        let document: serde_json::Map<_, _> = config
+            .entries()
+            .map(|(setting, given)| {
+                let value = serde_json::json!({
+                    "value": given.text,
+                    "origin": given.origin.to_string(),
+                });
+                (setting.name.to_owned(), value)
+            })
+            .collect();
+        println!("{:#}", serde_json::Value::Object(document));
+        return Ok(());
+    }
+    for (setting, given) in config.entries() {
+        let value = match setting.kind {
+            Kind::Count => given.text.clone(),
+            _ => toml::Value::String(given.text.clone()).to_string(),
+        };
+        if origin {
+            println!("{} = {value} # {}", setting.name, given.origin);
+        } else {
+            println!("{} = {value}", setting.name);
+        }
+    }
+    Ok(())
+}
+
+/// The key pairs of environment and file; the first start of a store without any makes one and
+/// shows it.
+fn key_ring(config: &Config) -> Result<KeyRing, String> {
+    let mut ring = KeyRing::default();
+    let file = match config.path("credentials_file") {
+        path if path.as_os_str().is_empty() => config.path("data_dir").join("credentials.toml"),
+        path => path.to_path_buf(),
+    };
+    let named = !config.text("credentials_file").is_empty();
+    let found = ring.add_file(&file).map_err(|error| error.to_string())?;
+    if named && !found {
+        return Err(format!("credentials_file: {} does not exist", file.display()));
+    }
+    let [access, secret] = ["BILLET_ACCESS_KEY_ID", "BILLET_SECRET_ACCESS_KEY"]
+        .map(|name| std::env::var(name).ok().filter(|text| !text.is_empty()));
+    ring.add_environment(access, secret).map_err(|error| error.to_string())?;
+    if ring.is_empty() && found {
+        return Err(format!("{} has no key pair", file.display()));
+    }
+    if ring.is_empty() {
+        let pair = credentials::generate(&file).map_err(|error| error.to_string())?;
+        let endpoint = format!("http://{}", config.text("listen"));
+        print!("{}", first_start::greeting(&pair, &file, &endpoint, config.text("region")));
+        ring.add(pair);
+    }
+    Ok(ring)
+}
+
+fn serve(flags: ConfigFlags) -> Result<(), String> {
+    let config = resolve(flags)?;
+    logging::start(config.text("log.level"), config.text("log.format"))?;
+    let folder = PathBuf::from(config.text("data_dir"));
+    std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let ring = Arc::new(key_ring(&config)?);
+    let settings = settings(&config)?;
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
+    runtime.block_on(async {
+        let stop = stop_signal().map_err(|error| error.to_string())?;
+        crate::serve(settings, ring, stop).await.map_err(|error| error.to_string())
+    })
+}
+
+/// Resolves at the first SIGTERM or SIGINT; a second one ends the process at once.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let (stop, stopped) = tokio::sync::oneshot::channel();
+    tokio::spawn(async move {
+        let mut stop = Some(stop);
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            match stop.take() {
+                // The receiver is there until it has heard.
+                Some(stop) => drop(stop.send(())),
+                None => std::process::exit(130),
+            }
+        }
+    });
+    Ok(async move { drop(stopped.await) })
+}
+
+/// The library's settings out of a checked configuration.
+fn settings(config: &Config) -> Result<Settings, String> {
+    let address = |name: &str| config.text(name).parse().map_err(|error| format!("{name}: {error}"));
+    let size = |name: &str| usize::try_from(config.number(name)).unwrap_or(usize::MAX);
+    Ok(Settings {
+        data_dir: config.path("data_dir").to_path_buf(),
+        listen: address("listen")?,
+        admin_listen: address("admin_listen")?,
+        region: config.text("region").to_owned(),
+        domains: config.list("domains"),
+        hosts: Vec::new(),
+        space: config.text("space").to_owned(),
+        limits: Limits {
+            connections_max: size("limits.connections_max"),
+            connections_per_peer_max: size("limits.connections_per_peer_max"),
+            header_read_ms: config.number("limits.header_read_ms"),
+            idle_ms: config.number("limits.idle_ms"),
+            rate_window_ms: config.number("limits.rate_window_ms"),
+            rate_min_bytes: config.number("limits.rate_min_bytes"),
+            stop_ms: config.number("limits.stop_ms"),
+        },
+        reads_max: size("pools.reads_max"),
+        writes_max: size("pools.writes_max"),
+        mst_writers: size("pools.mst_writers"),
+        mst_readers: size("pools.mst_readers"),
+        buffers: size("buffers.count"),
+        block_cache_bytes: size("cache.block_bytes"),
+        table_cache_bytes: size("journal.table_cache_bytes"),
+        seal_bytes: config.number("journal.seal_bytes"),
+    })
+}
