@@ -25,8 +25,9 @@ const RECORDS_AT_ONCE: usize = 16;
 const RECORD_BYTES_MAX: u64 = (CID_BYTES + BLOCK_BYTES_MAX) as u64;
 /// Most bytes of a checkpoint's file: the rows, and what stands between them.
 const CHECKPOINT_BYTES_MAX: u64 = 2 * ROWS_BYTES_MAX;
-/// Longest wait after the first commit that somebody else won; doubled for each further one.
-const BACK_OFF_NS: u64 = 4_000_000;
+/// Longest wait after the first commit that somebody else won, about what a commit takes; doubled
+/// for each further one.
+const BACK_OFF_NS: u64 = 16_000_000;
 /// How often that is doubled.
 const BACK_OFF_DOUBLINGS_MAX: u32 = 6;
 
