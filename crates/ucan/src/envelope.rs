@@ -23,7 +23,7 @@ pub enum TokenError {
     /// Not DAG-CBOR, or not the shape of a token of this kind.
     #[error("not a token: {0}")]
     Malformed(String),
-    /// A token, but with the keys of its maps in another order than the one they are written in.
+    /// Readable, but not as it would be written.
     #[error("a token that is not in canonical form")]
     NotCanonical,
     /// The signer is another than the issuer that the payload names.

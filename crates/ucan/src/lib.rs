@@ -17,6 +17,7 @@ mod invocation;
 mod key;
 mod limits;
 mod mailto;
+mod order;
 mod packing;
 mod pick;
 mod policy;

@@ -51,6 +51,14 @@ impl<'a> Picked<'a> {
         }
     }
 
+    pub(crate) fn into_value(self) -> Ipld {
+        match self {
+            Self::Whole(value) => value.clone(),
+            Self::Part(value) => value,
+            Self::Many(items) => Ipld::List(items.into_iter().map(Self::into_value).collect()),
+        }
+    }
+
     pub(crate) fn equals(&self, other: &Ipld) -> bool {
         match (self, other) {
             (Self::Many(items), Ipld::List(list)) => {

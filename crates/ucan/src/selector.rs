@@ -5,6 +5,11 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::Ipld;
+use crate::limits::POLICY_STEPS_MAX;
+use crate::pick::{Budget, Picked};
+use crate::policy::TooMuchWork;
+
 /// A path into a value. Keeps its text, so that it is written as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selector {
@@ -43,6 +48,16 @@ pub(crate) enum Step {
 impl Selector {
     pub(crate) fn segments(&self) -> &[Segment] {
         &self.segments
+    }
+
+    /// What this leads to in a value; `None` when a step leads nowhere that is not optional.
+    ///
+    /// # Errors
+    /// When that takes too long to find out.
+    pub fn select(&self, value: &Ipld) -> Result<Option<Ipld>, TooMuchWork> {
+        let mut budget = Budget(POLICY_STEPS_MAX);
+        let found = self.pick(Picked::Whole(value), &mut budget)?;
+        Ok(found.map(Picked::into_value))
     }
 
     /// The text.

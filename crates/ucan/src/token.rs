@@ -2,12 +2,13 @@
 //!
 //! Must never guess a kind from anything but the envelope and the command in it.
 
-use billet_block::{CborError, Cid, decode, encode};
+use billet_block::{CborError, Cid, decode};
 
 use crate::Ipld;
 use crate::delegation::Delegation;
 use crate::envelope::{Envelope, Signed, TokenError};
 use crate::invocation::Invocation;
+use crate::order::in_order;
 use crate::receipt::{RECEIPT_COMMAND, Receipt};
 
 /// A token of any kind.
@@ -34,7 +35,7 @@ impl Token {
     /// the signature is over the bytes as they are, so nothing is lost by reading them.
     ///
     /// # Errors
-    /// `NotCanonical` when something else than the order differs, else as [`Token::decode`].
+    /// As [`Token::decode`], for everything else but the order.
     pub fn decode_in_any_order(bytes: &[u8]) -> Result<Self, TokenError> {
         Self::of(Envelope::read(bytes, decode_in_any_order)?)
     }
@@ -92,16 +93,9 @@ impl From<Signed<Receipt>> for Token {
 }
 
 fn decode_in_any_order(bytes: &[u8]) -> Result<Ipld, CborError> {
-    match decode::<Ipld>(bytes) {
-        // Depth and lengths are in order then, and all of it can be read.
-        Err(CborError::NotCanonical) => {}
-        other => return other,
-    }
-    let value: Ipld = serde_ipld_dagcbor::from_slice(bytes)
-        .map_err(|error| CborError::Malformed(error.to_string()))?;
-    // Another order keeps the length; a longer number or a key that comes twice does not.
-    match encode(&value)?.len() == bytes.len() {
-        true => Ok(value),
-        false => Err(CborError::NotCanonical),
+    match in_order(bytes) {
+        Some(ordered) => decode(&ordered),
+        // Says what is wrong.
+        None => decode(bytes),
     }
 }
