@@ -1,0 +1,245 @@
+//! Rows of figures as one Markdown table.
+//!
+//! Must never show a figure without the failures that came with it.
+
+use serde_json::{Value, json};
+
+use super::server::Kind;
+
+/// The middle of some figures; the mean of the two middle ones of an even number.
+pub(super) fn median(figures: &[f64]) -> Option<f64> {
+    let mut sorted = figures.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let upper = *sorted.get(sorted.len() / 2)?;
+    let lower = *sorted.get((sorted.len() - 1) / 2)?;
+    Some((lower + upper) / 2.0)
+}
+
+/// What Billet should reach.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Aim {
+    /// Nothing is asked.
+    None,
+    /// So many times the figure of another.
+    Times(f64, Kind),
+    /// Twice MinIO's and above versitygw's.
+    Peers,
+    /// Above every other one that has a figure.
+    Best,
+    /// Below this figure.
+    Below(f64),
+}
+
+/// One server's figure.
+#[derive(Clone, Debug)]
+pub(super) struct Cell {
+    pub(super) kind: Kind,
+    /// One a round.
+    pub(super) figures: Vec<f64>,
+    /// Requests that failed in all rounds.
+    pub(super) failures: u64,
+}
+
+/// One measurement of all servers.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    pub(super) what: String,
+    pub(super) unit: &'static str,
+    pub(super) cells: Vec<Cell>,
+    pub(super) aim: Aim,
+}
+
+impl Row {
+    fn figure(&self, kind: Kind) -> Option<f64> {
+        median(&self.cells.iter().find(|cell| cell.kind == kind)?.figures)
+    }
+
+    /// What is aimed at, and whether it was reached; `None` where there is nothing to compare.
+    fn verdict(&self) -> (String, Option<bool>) {
+        let billet = self.figure(Kind::Billet);
+        let times = |factor: f64, other: Option<f64>| Some(billet? >= factor * other?);
+        match self.aim {
+            Aim::None => (String::new(), None),
+            Aim::Times(factor, kind) => (
+                format!(">= {factor} of {}", kind.name()),
+                times(factor, self.figure(kind)),
+            ),
+            Aim::Below(limit) => (format!("< {limit}"), billet.map(|billet| billet < limit)),
+            Aim::Peers => {
+                let minio = times(2.0, self.figure(Kind::Minio));
+                let versitygw = times(1.0, self.figure(Kind::Versitygw));
+                let both = minio
+                    .zip(versitygw)
+                    .map(|(minio, versitygw)| minio && versitygw);
+                ("2 x MinIO, > versitygw".to_owned(), both)
+            }
+            Aim::Best => {
+                let others = [Kind::Minio, Kind::Versitygw].map(|kind| self.figure(kind));
+                let best = others.into_iter().flatten().reduce(f64::max);
+                ("above the peers".to_owned(), times(1.0, best))
+            }
+        }
+    }
+
+    /// Billet's figure over the others'.
+    fn ratios(&self) -> String {
+        let ratio = |cell: &Cell| {
+            let (billet, other) = (self.figure(Kind::Billet)?, median(&cell.figures)?);
+            let other_kind = cell.kind != Kind::Billet && other > 0.0;
+            other_kind.then(|| format!("{:.2} {}", billet / other, cell.kind.name()))
+        };
+        self.cells
+            .iter()
+            .filter_map(ratio)
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+
+    /// The row for programs.
+    pub(super) fn json(&self) -> Value {
+        let cells = self.cells.iter().map(|cell| {
+            let (name, median) = (cell.kind.name(), median(&cell.figures));
+            json!({ "server": name, "median": median, "rounds": cell.figures,
+                "failures": cell.failures })
+        });
+        let (aim, met) = self.verdict();
+        let cells: Vec<Value> = cells.collect();
+        json!({ "what": self.what, "unit": self.unit, "cells": cells, "aim": aim, "met": met })
+    }
+}
+
+/// All rows.
+pub(super) fn markdown(rows: &[Row]) -> String {
+    let names = Kind::ALL.map(Kind::name).join(" | ");
+    let mut text = format!("| what | unit | {names} | Billet over | aim | met |\n");
+    text.push_str(&"|---".repeat(Kind::ALL.len() + 5));
+    text.push_str("|\n");
+    for row in rows {
+        let cells = Kind::ALL.map(|kind| {
+            let cell = row.cells.iter().find(|cell| cell.kind == kind);
+            let figure = cell.and_then(|cell| median(&cell.figures)).map(figure_text);
+            let failures = cell.map_or(0, |cell| cell.failures);
+            let note = if failures > 0 {
+                format!(" ({failures} failed)")
+            } else {
+                String::new()
+            };
+            figure.unwrap_or_else(|| "–".to_owned()) + &note
+        });
+        let (aim, met) = row.verdict();
+        let met = met.map_or("", |met| if met { "yes" } else { "no" });
+        let (what, unit, cells) = (&row.what, row.unit, cells.join(" | "));
+        text.push_str(&format!(
+            "| {what} | {unit} | {cells} | {} | {aim} | {met} |\n",
+            row.ratios()
+        ));
+    }
+    text
+}
+
+/// Three digits that matter.
+fn figure_text(figure: f64) -> String {
+    match figure {
+        100.0.. => format!("{figure:.0}"),
+        10.0..100.0 => format!("{figure:.1}"),
+        _ => format!("{figure:.3}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(figures: &[(Kind, &[f64])], aim: Aim) -> Row {
+        let cell = |(kind, figures): &(Kind, &[f64])| Cell {
+            kind: *kind,
+            figures: figures.to_vec(),
+            failures: 0,
+        };
+        Row {
+            what: "w".to_owned(),
+            unit: "u",
+            cells: figures.iter().map(cell).collect(),
+            aim,
+        }
+    }
+
+    #[test]
+    fn the_median_is_the_middle() {
+        assert_eq!(median(&[]), None);
+        assert_eq!(median(&[3.0]), Some(3.0));
+        assert_eq!(median(&[9.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(&[4.0, 1.0, 9.0, 2.0]), Some(3.0));
+    }
+
+    #[test]
+    fn aims_are_judged_by_medians_and_not_at_all_without_figures() {
+        use Kind::{Baseline, Billet, Minio, Versitygw};
+        let native = Aim::Times(0.9, Baseline);
+        for (figures, aim, expected) in [
+            (
+                &[(Billet, &[90.0][..]), (Baseline, &[100.0][..])][..],
+                native,
+                Some(true),
+            ),
+            (
+                &[(Billet, &[89.0, 1.0, 95.0]), (Baseline, &[100.0])],
+                native,
+                Some(false),
+            ),
+            (&[(Billet, &[90.0])], native, None),
+            (
+                &[(Billet, &[20.0]), (Minio, &[10.0]), (Versitygw, &[15.0])],
+                Aim::Peers,
+                Some(true),
+            ),
+            (
+                &[(Billet, &[20.0]), (Minio, &[10.0]), (Versitygw, &[25.0])],
+                Aim::Peers,
+                Some(false),
+            ),
+            (
+                &[(Billet, &[20.0]), (Minio, &[11.0]), (Versitygw, &[15.0])],
+                Aim::Peers,
+                Some(false),
+            ),
+            (&[(Billet, &[20.0]), (Minio, &[10.0])], Aim::Peers, None),
+            (
+                &[(Billet, &[20.0]), (Minio, &[30.0]), (Baseline, &[9.0])],
+                Aim::Best,
+                Some(false),
+            ),
+            (
+                &[(Billet, &[20.0]), (Minio, &[3.0]), (Baseline, &[90.0])],
+                Aim::Best,
+                Some(true),
+            ),
+            (&[(Billet, &[0.2])], Aim::Below(0.2), Some(false)),
+            (&[(Billet, &[0.1])], Aim::Below(0.2), Some(true)),
+            (&[(Billet, &[0.1])], Aim::None, None),
+        ] {
+            assert_eq!(
+                row(figures, aim).verdict().1,
+                expected,
+                "{figures:?} {aim:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn failures_stand_beside_their_figure() {
+        let mut row = row(
+            &[(Kind::Billet, &[50.0]), (Kind::Minio, &[100.0])],
+            Aim::None,
+        );
+        row.cells[0].failures = 3;
+        let table = markdown(&[row]);
+        let line = table.lines().nth(2).unwrap();
+        assert_eq!(
+            line,
+            "| w | u | – | – | 50.0 (3 failed) | 100 | – | 0.50 MinIO |  |  |"
+        );
+        let bars = |line: &str| line.matches('|').count();
+        assert!(table.lines().all(|other| bars(other) == bars(line)));
+    }
+}
