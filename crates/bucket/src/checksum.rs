@@ -91,6 +91,9 @@ fn composite(algorithm: &str, parts: &[(&[u8], u64)]) -> Option<Vec<u8>> {
         "sha2-256" => Some(sha2::Sha256::digest(&all).to_vec()),
         "sha2-512" => Some(sha2::Sha512::digest(&all).to_vec()),
         "md5" => Some(md5::Md5::digest(&all).to_vec()),
+        "xxh64" => Some(xxhash_rust::xxh64::xxh64(&all, 0).to_be_bytes().to_vec()),
+        "xxh3-64" => Some(xxhash_rust::xxh3::xxh3_64(&all).to_be_bytes().to_vec()),
+        "xxh3-128" => Some(xxhash_rust::xxh3::xxh3_128(&all).to_be_bytes().to_vec()),
         _ => {
             let (crc, width) = crc(algorithm)?;
             Some(bytes(crc_fast::checksum(crc, &all), width))

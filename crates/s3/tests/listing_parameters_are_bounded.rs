@@ -142,19 +142,19 @@ fn numbers_that_are_none() {
     let error = v2("max-keys=-5").unwrap_err();
     assert_eq!(
         error.message,
-        "Argument max-keys must be an integer between 0 and 2147483647"
+        "Argument -5 must be an integer between 0 and 2147483647"
     );
     let error = uploads("max-uploads=-3").unwrap_err();
     assert_eq!(
         error.message,
-        "Argument max-uploads must be an integer between 0 and 2147483647"
+        "Argument -3 must be an integer between 0 and 2147483647"
     );
     let error = parts("max-parts=-3").unwrap_err();
     assert_eq!(error.fields[0].1, "max-parts");
     let error = parts("part-number-marker=-3").unwrap_err();
     assert_eq!(
         error.message,
-        "Argument part-number-marker must be an integer between 0 and 2147483647"
+        "Argument -3 must be an integer between 0 and 2147483647"
     );
     let error = versions("max-keys=-123").unwrap_err();
     assert_eq!(error.message, "max-keys cannot be negative");

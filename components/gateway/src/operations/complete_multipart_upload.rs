@@ -1,8 +1,7 @@
 //! CompleteMultipartUpload. It must never make an object of other parts than those named, and
 //! answers the same again when it is asked the same again.
 
-use billet_s3::S3Error;
-use billet_s3::checksum::{Completed, Type};
+use billet_s3::checksum::{self, Algorithm, Completed, Type};
 use billet_s3::operation::CompleteMultipartUpload;
 use billet_s3::xml::request::{self, COMPLETE_BODY_MAX_BYTES, CompletedPart};
 use billet_s3::xml::response::{self, CompleteMultipartUploadResult};
@@ -10,7 +9,7 @@ use billet_s3::xml::response::{self, CompleteMultipartUploadResult};
 use super::{upload, write_conditions};
 use crate::bindings::billet::bucket::changes::{Complete, Op};
 use crate::bindings::billet::bucket::objects::{self, NamedPart, Upload};
-use crate::bindings::billet::bucket::types::{self as bucket, ChecksumKind, Object, Refusal};
+use crate::bindings::billet::bucket::types::{self as bucket, Object, Refusal};
 use crate::call::Call;
 use crate::convert;
 use crate::intake::Body;
@@ -27,8 +26,8 @@ pub(crate) async fn handle(
     let document = body
         .enclosed(&call.identity, COMPLETE_BODY_MAX_BYTES)
         .await?;
-    let parts = request::complete_multipart_upload(&document)?;
-    let parts: Vec<_> = parts.into_iter().map(named).collect();
+    let named_parts = request::complete_multipart_upload(&document)?;
+    let parts: Vec<_> = named_parts.iter().map(named).collect();
     let conditions = write_conditions::early(call, &bucket, asked.condition.clone()).await;
     let place = Place {
         upload: &asked.upload_id,
@@ -37,6 +36,12 @@ pub(crate) async fn handle(
     };
     let (log, key) = (bucket.name.clone(), call.key().to_owned());
     let id = asked.upload_id.clone();
+    // Somebody may have completed or aborted it by now: then the bucket says so.
+    let found = upload::find(call, &bucket, &asked.upload_id).await.ok();
+    let created = found.as_ref().and_then(created);
+    for part in &named_parts {
+        checksum::check_part(created, part.number, part.checksum.as_ref())?;
+    }
     let assembly = match objects::assemble(log, key, id.clone(), parts.clone()).await {
         Ok(assembly) => assembly,
         Err(Refusal::Completed(object)) => return Ok(told(call, &object, parts.len())),
@@ -49,12 +54,13 @@ pub(crate) async fn handle(
     {
         return Err(CompleteMultipartUpload::size_mismatch(declared, assembly.size).into());
     }
-    // Somebody may have completed or aborted it by now: then the commit says so.
-    let found = upload::find(call, &bucket, &asked.upload_id).await.ok();
-    let checksum = match &found {
-        Some(upload) => checksum(upload, &promised, &parts)?,
-        None => None,
-    };
+    let count = u32::try_from(parts.len()).unwrap_or(u32::MAX);
+    let checksum = promised
+        .expected(created, count)?
+        .map(|checksum| bucket::Checksum {
+            kind: convert::kept_kind(created.map_or(Type::FullObject, |(_, kind)| kind)),
+            ..convert::full(&checksum)
+        });
     let complete = Complete {
         key: call.key().to_owned(),
         upload: id,
@@ -75,10 +81,10 @@ pub(crate) async fn handle(
 }
 
 /// A part as the bucket compares it.
-fn named(part: CompletedPart) -> NamedPart {
+fn named(part: &CompletedPart) -> NamedPart {
     NamedPart {
         number: part.number,
-        etag: part.etag,
+        etag: part.etag.clone(),
         checksums: part.checksum.iter().map(convert::full).collect(),
     }
 }
@@ -97,60 +103,11 @@ fn told(call: &Call, object: &Object, parts: usize) -> Reply {
         .header("x-ipfs-cid", convert::cid(&object.content.root))
 }
 
-/// A composite checksum is made of all that the client names.
-fn require_checksums(upload: &Upload, parts: &[NamedPart]) -> Result<()> {
-    if upload.checksum_kind != Some(ChecksumKind::Composite) {
-        return Ok(());
-    }
-    let Some(missing) = parts.iter().find(|part| part.checksums.is_empty()) else {
-        return Ok(());
-    };
-    let algorithm = upload::kept_algorithm(upload).name().to_ascii_lowercase();
-    let number = missing.number;
-    Err(S3Error::invalid_request(format!(
-        "The upload was created using a {algorithm} checksum. The complete request must include \
-         the checksum for each part. It was missing for part {number} in the request."
+/// What an upload was created with; none where it named no algorithm.
+fn created(upload: &Upload) -> Option<(Algorithm, Type)> {
+    let algorithm = convert::algorithm(upload.checksum_algorithm.as_deref()?)?;
+    Some((
+        algorithm,
+        upload.checksum_kind.map_or(Type::FullObject, convert::kind),
     ))
-    .into())
-}
-
-/// The checksum that the whole must have, with the type that its upload was created with. S3
-/// ignores one for an upload that named no algorithm.
-fn checksum(
-    upload: &Upload,
-    promised: &Completed,
-    parts: &[NamedPart],
-) -> Result<Option<bucket::Checksum>> {
-    if upload.checksum_algorithm.is_none() {
-        return Ok(None);
-    }
-    require_checksums(upload, parts)?;
-    let kind = upload.checksum_kind.map_or(Type::FullObject, convert::kind);
-    if let Some(named) = promised.kind.filter(|named| *named != kind) {
-        return Err(S3Error::invalid_request(format!(
-            "The upload was created using the {} checksum mode. The complete request must use \
-             the same checksum mode.",
-            if named == Type::Composite {
-                Type::FullObject
-            } else {
-                Type::Composite
-            }
-            .name(),
-        ))
-        .into());
-    }
-    let Some(checksum) = &promised.checksum else {
-        return Ok(None);
-    };
-    let count = u32::try_from(parts.len()).unwrap_or(u32::MAX);
-    if promised
-        .part_count
-        .is_some_and(|promised| promised != count)
-    {
-        return Err(S3Error::bad_checksum(checksum.algorithm().name()).into());
-    }
-    Ok(Some(bucket::Checksum {
-        kind: convert::kept_kind(kind),
-        ..convert::full(checksum)
-    }))
 }

@@ -8,7 +8,7 @@ pub(crate) const PAGE_MAX: u32 = 1000;
 /// How a parameter words a negative number; AWS has two ways.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wording {
-    /// `Argument max-keys must be an integer between 0 and 2147483647`
+    /// `Argument -5 must be an integer between 0 and 2147483647`
     Range,
     /// `max-keys cannot be negative`, for ListObjectVersions
     Negative,
@@ -30,7 +30,7 @@ pub(crate) fn integer(value: &str, name: &'static str, wording: Wording) -> Resu
     })?;
     u32::try_from(number).map_err(|_| match wording {
         Wording::Range => {
-            let message = format!("Argument {name} must be an integer between 0 and 2147483647");
+            let message = format!("Argument {value} must be an integer between 0 and 2147483647");
             S3Error::invalid_argument(name, value, message)
         }
         Wording::Negative => {
