@@ -26,7 +26,7 @@ pub enum Operation {
     List,
     /// 60 % GET, 25 % PUT, 10 % HEAD, 5 % LIST.
     Mixed,
-    /// OPTIONS without a signature: a request that needs no store.
+    /// OPTIONS as a browser asks it, without a signature: a request that needs no store.
     Trivial,
 }
 

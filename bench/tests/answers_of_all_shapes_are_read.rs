@@ -16,7 +16,8 @@ use tokio::net::TcpListener;
 
 const ANSWERS: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n\
     HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc\
-    HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\nde\r\nA\r\n0123456789\r\n0\r\nT: 1\r\n\r\n\
+    HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
+    2;x=y\r\nde\r\nA\r\n0123456789\r\n0\r\nT: 1\r\n\r\n\
     HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n\
     HTTP/1.1 204 No Content\r\n\r\n\
     HTTP/1.1 503 Slow Down\r\ncontent-length: 1\r\nConnection: close\r\n\r\n!\

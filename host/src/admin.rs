@@ -40,7 +40,9 @@ impl Admin {
     pub(crate) async fn run(self: Arc<Self>, socket: TcpListener) {
         let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         loop {
-            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
+            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
+                return;
+            };
             let Ok((stream, _)) = socket.accept().await else {
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;

@@ -44,7 +44,9 @@ impl Joiner {
     /// The calls to join next; where none wait the log leaves the table.
     fn take(&self, log: &str) -> Vec<Waiting> {
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(queue) = table.get_mut(log) else { return Vec::new() };
+        let Some(queue) = table.get_mut(log) else {
+            return Vec::new();
+        };
         let count = queue.len().min(JOINED_CALLS_MAX);
         let joined: Vec<_> = queue.drain(..count).collect();
         if joined.is_empty() {
@@ -88,7 +90,13 @@ async fn work(mst: Arc<Mst>, metrics: Arc<Metrics>, log: String) {
         let count = ops.len();
         let outcome = run(&mst, log.clone(), ops).await;
         // An instance that answers with another number of outcomes cannot be believed.
-        let outcome = outcome.and_then(|all| if all.len() == count { Ok(all) } else { Err(Lost) });
+        let outcome = outcome.and_then(|all| {
+            if all.len() == count {
+                Ok(all)
+            } else {
+                Err(Lost)
+            }
+        });
         share(outcome, askers);
     }
 }
@@ -97,7 +105,10 @@ async fn run(mst: &Mst, log: String, ops: Vec<Op>) -> Result<Vec<Outcome>, Lost>
     mst.writer(&log)?
         .call(move |accessor, native| {
             Box::pin(async move {
-                native.billet_bucket_changes().call_apply(accessor, log, ops).await
+                native
+                    .billet_bucket_changes()
+                    .call_apply(accessor, log, ops)
+                    .await
             })
         })
         .await
@@ -123,7 +134,13 @@ mod tests {
 
     fn waiting(count: usize) -> (Waiting, oneshot::Receiver<Result<Vec<Outcome>, Lost>>) {
         let (answer, answered) = oneshot::channel();
-        (Waiting { ops: vec![Op::DeleteBucket; count], answer }, answered)
+        (
+            Waiting {
+                ops: vec![Op::DeleteBucket; count],
+                answer,
+            },
+            answered,
+        )
     }
 
     #[test]
@@ -141,9 +158,17 @@ mod tests {
         let (other, _other) = waiting(1);
         assert!(joiner.push("other", other));
         let joined = joiner.take("log");
-        let askers = joined.into_iter().map(|one| (one.ops.len(), one.answer)).collect();
+        let askers = joined
+            .into_iter()
+            .map(|one| (one.ops.len(), one.answer))
+            .collect();
         let names = ["a", "b", "c"];
-        share(Ok(names.map(|name| Err(Refusal::Invalid(name.to_owned()))).into()), askers);
+        share(
+            Ok(names
+                .map(|name| Err(Refusal::Invalid(name.to_owned())))
+                .into()),
+            askers,
+        );
         let mut told = Vec::new();
         for (count, mut answered) in answers {
             let own = answered.try_recv().unwrap().unwrap();

@@ -75,7 +75,9 @@ impl Body for RequestBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
         self.flowing = true;
-        let Some(inner) = &mut self.inner else { return Poll::Ready(None) };
+        let Some(inner) = &mut self.inner else {
+            return Poll::Ready(None);
+        };
         match Pin::new(inner).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 let bytes = frame.data_ref().map_or(0, Bytes::len);
@@ -105,17 +107,23 @@ impl Body for RequestBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        self.inner
+            .as_ref()
+            .map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }
 
 impl Drop for RequestBody {
     fn drop(&mut self) {
-        let (Some(mut inner), half) = (self.inner.take(), self.half.take()) else { return };
+        let (Some(mut inner), half) = (self.inner.take(), self.half.take()) else {
+            return;
+        };
         if inner.is_end_stream() || !self.flowing {
             return;
         }
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
         runtime.spawn(async move {
             let mut rest = DRAIN_BYTES_MAX;
             let drain = async {
@@ -165,8 +173,12 @@ impl ResponseBody {
         line: Line,
         metrics: &Arc<Metrics>,
     ) -> Self {
+        // Such answers end with their head: nobody asks for a body.
+        let empty = line.method == http::Method::HEAD
+            || matches!(line.status.as_u16(), 204 | 304)
+            || line.length == Some(0);
         Self {
-            whole: inner.is_end_stream() || line.method == http::Method::HEAD,
+            whole: empty || inner.is_end_stream(),
             inner,
             bytes: 0,
             line,
@@ -213,7 +225,15 @@ impl Body for ResponseBody {
 
 impl Drop for ResponseBody {
     fn drop(&mut self) {
-        let Line { method, path, status, request_id, peer, start, .. } = &self.line;
+        let Line {
+            method,
+            path,
+            status,
+            request_id,
+            peer,
+            start,
+            ..
+        } = &self.line;
         let time = start.elapsed();
         self.metrics.request(method, *status, time);
         tracing::info!(

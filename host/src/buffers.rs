@@ -78,7 +78,10 @@ impl Buffers {
         peer: Option<Arc<Peer>>,
     ) -> Result<Buffer, NoBuffer> {
         if bytes <= SMALL_BYTES_MAX {
-            return Ok(Buffer { bytes: Vec::with_capacity(bytes), lent: None });
+            return Ok(Buffer {
+                bytes: Vec::with_capacity(bytes),
+                lent: None,
+            });
         }
         let wait = Duration::from_millis(WAIT_MS_MAX);
         let permits = async {
@@ -92,10 +95,21 @@ impl Buffers {
             self.refused.fetch_add(1, Ordering::Relaxed);
             return Err(NoBuffer);
         };
-        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let free = self
+            .free
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
         let bytes = free.unwrap_or_else(|| Vec::with_capacity(BUFFER_BYTES));
-        let lent = Lent { pool: self, _permit: permit, _share: share };
-        Ok(Buffer { bytes, lent: Some(lent) })
+        let lent = Lent {
+            pool: self,
+            _permit: permit,
+            _share: share,
+        };
+        Ok(Buffer {
+            bytes,
+            lent: Some(lent),
+        })
     }
 }
 
@@ -117,7 +131,11 @@ impl Drop for Buffer {
         let Some(lent) = self.lent.take() else { return };
         let mut bytes = std::mem::take(&mut self.bytes);
         bytes.clear();
-        lent.pool.free.lock().unwrap_or_else(PoisonError::into_inner).push(bytes);
+        lent.pool
+            .free
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(bytes);
     }
 }
 

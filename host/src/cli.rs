@@ -95,11 +95,19 @@ impl ConfigFlags {
         let flags = named
             .into_iter()
             .filter_map(|(flag, name, value)| Some((flag.to_owned(), name.to_owned(), value?)))
-            .chain(self.set.into_iter().map(|(name, value)| ("--set".to_owned(), name, value)))
+            .chain(
+                self.set
+                    .into_iter()
+                    .map(|(name, value)| ("--set".to_owned(), name, value)),
+            )
             .collect();
         let environment = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
-        Config::resolve(Sources { file, environment, flags })
+        Config::resolve(Sources {
+            file,
+            environment,
+            flags,
+        })
     }
 }

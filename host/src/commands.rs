@@ -19,7 +19,11 @@ use crate::{Limits, Settings, first_start, logging};
 pub fn run(cli: Cli) -> ExitCode {
     let done = match cli.command {
         Command::Serve(flags) => serve(flags),
-        Command::Config(ConfigCommand::Show { origin, json, flags }) => show(flags, origin, json),
+        Command::Config(ConfigCommand::Show {
+            origin,
+            json,
+            flags,
+        }) => show(flags, origin, json),
         Command::Config(ConfigCommand::Check(flags)) => resolve(flags).map(drop),
     };
     match done {
@@ -76,18 +80,25 @@ fn key_ring(config: &Config) -> Result<KeyRing, String> {
     let named = !config.text("credentials_file").is_empty();
     let found = ring.add_file(&file).map_err(|error| error.to_string())?;
     if named && !found {
-        return Err(format!("credentials_file: {} does not exist", file.display()));
+        return Err(format!(
+            "credentials_file: {} does not exist",
+            file.display()
+        ));
     }
     let [access, secret] = ["BILLET_ACCESS_KEY_ID", "BILLET_SECRET_ACCESS_KEY"]
         .map(|name| std::env::var(name).ok().filter(|text| !text.is_empty()));
-    ring.add_environment(access, secret).map_err(|error| error.to_string())?;
+    ring.add_environment(access, secret)
+        .map_err(|error| error.to_string())?;
     if ring.is_empty() && found {
         return Err(format!("{} has no key pair", file.display()));
     }
     if ring.is_empty() {
         let pair = credentials::generate(&file).map_err(|error| error.to_string())?;
         let endpoint = format!("http://{}", config.text("listen"));
-        print!("{}", first_start::greeting(&pair, &file, &endpoint, config.text("region")));
+        print!(
+            "{}",
+            first_start::greeting(&pair, &file, &endpoint, config.text("region"))
+        );
         ring.add(pair);
     }
     Ok(ring)
@@ -103,7 +114,9 @@ fn serve(flags: ConfigFlags) -> Result<(), String> {
     let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
     runtime.block_on(async {
         let stop = stop_signal().map_err(|error| error.to_string())?;
-        crate::serve(settings, ring, stop).await.map_err(|error| error.to_string())
+        crate::serve(settings, ring, stop)
+            .await
+            .map_err(|error| error.to_string())
     })
 }
 
@@ -131,7 +144,12 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
 
 /// The library's settings out of a checked configuration.
 fn settings(config: &Config) -> Result<Settings, String> {
-    let address = |name: &str| config.text(name).parse().map_err(|error| format!("{name}: {error}"));
+    let address = |name: &str| {
+        config
+            .text(name)
+            .parse()
+            .map_err(|error| format!("{name}: {error}"))
+    };
     let size = |name: &str| usize::try_from(config.number(name)).unwrap_or(usize::MAX);
     Ok(Settings {
         data_dir: config.path("data_dir").to_path_buf(),

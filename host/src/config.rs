@@ -71,7 +71,11 @@ pub struct Config {
 }
 
 /// Variables with the prefix that are no settings: the root key pair and the file's path.
-const RESERVED: [&str; 3] = ["BILLET_ACCESS_KEY_ID", "BILLET_SECRET_ACCESS_KEY", "BILLET_CONFIG"];
+const RESERVED: [&str; 3] = [
+    "BILLET_ACCESS_KEY_ID",
+    "BILLET_SECRET_ACCESS_KEY",
+    "BILLET_CONFIG",
+];
 
 /// Variables that tests and builds of Billet use.
 const BUILD_ONLY: [&str; 3] = ["BILLET_VECTORS", "BILLET_COMPONENTS", "BILLET_SPRUE"];
@@ -87,7 +91,13 @@ impl Config {
             .iter()
             .map(|setting| {
                 let text = setting.default.to_owned();
-                (setting.name, Given { text, origin: Origin::Default })
+                (
+                    setting.name,
+                    Given {
+                        text,
+                        origin: Origin::Default,
+                    },
+                )
             })
             .collect();
         if let Some((path, text)) = &sources.file {
@@ -97,13 +107,21 @@ impl Config {
         for (flag, name, text) in sources.flags {
             match find(&name) {
                 Some(setting) => {
-                    values.insert(setting.name, Given { text, origin: Origin::Flag(flag) });
+                    values.insert(
+                        setting.name,
+                        Given {
+                            text,
+                            origin: Origin::Flag(flag),
+                        },
+                    );
                 }
                 None => problems.push(unknown(&name, &Origin::Flag(flag))),
             }
         }
         for setting in SETTINGS {
-            let Some(given) = values.get(setting.name) else { continue };
+            let Some(given) = values.get(setting.name) else {
+                continue;
+            };
             if let Err(reason) = setting.kind.check(&given.text) {
                 problems.push(format!(
                     "{} = {:?} ({}): {reason}",
@@ -111,7 +129,11 @@ impl Config {
                 ));
             }
         }
-        if problems.is_empty() { Ok(Self { values }) } else { Err(ConfigError(problems)) }
+        if problems.is_empty() {
+            Ok(Self { values })
+        } else {
+            Err(ConfigError(problems))
+        }
     }
 
     /// Every setting with its value, in the table's order.
@@ -123,7 +145,9 @@ impl Config {
 
     /// The text of a setting; empty for a name that is not in the table.
     pub fn text(&self, name: &str) -> &str {
-        self.values.get(name).map_or("", |given| given.text.as_str())
+        self.values
+            .get(name)
+            .map_or("", |given| given.text.as_str())
     }
 
     /// A setting of kind bytes, milliseconds or count.
@@ -162,7 +186,13 @@ fn read_environment(
         let origin = Origin::Environment(name.clone());
         match SETTINGS.iter().find(|setting| setting.variable() == *name) {
             Some(setting) => {
-                values.insert(setting.name, Given { text: text.clone(), origin });
+                values.insert(
+                    setting.name,
+                    Given {
+                        text: text.clone(),
+                        origin,
+                    },
+                );
             }
             None => {
                 let guess = nearest(name, SETTINGS.iter().map(Setting::variable));
@@ -183,7 +213,9 @@ fn nearest(name: &str, known: impl Iterator<Item = String>) -> String {
         .map(|candidate| (distance(name, &candidate), candidate))
         .min()
         .filter(|(distance, candidate)| *distance <= candidate.len() / 3)
-        .map_or_else(String::new, |(_, candidate)| format!("; did you mean {candidate}?"))
+        .map_or_else(String::new, |(_, candidate)| {
+            format!("; did you mean {candidate}?")
+        })
 }
 
 /// Edit distance by characters.
@@ -194,7 +226,9 @@ fn distance(a: &str, b: &str) -> usize {
         let mut next = vec![i + 1];
         let mut left = i + 1;
         for ((y, &above_left), &above) in b.iter().zip(&row).zip(row.iter().skip(1)) {
-            left = (above_left + usize::from(x != *y)).min(above + 1).min(left + 1);
+            left = (above_left + usize::from(x != *y))
+                .min(above + 1)
+                .min(left + 1);
             next.push(left);
         }
         row = next;

@@ -57,7 +57,10 @@ pub enum CredentialsError {
     #[error("{0} is set without its counterpart: set both or neither")]
     Half(&'static str),
     /// A key pair that cannot sign.
-    #[error("key pair {0:?}: an access key is 3 to 128 letters, digits, - or _, a secret at least 8 characters")]
+    #[error(
+        "key pair {0:?}: an access key is 3 to 128 letters, digits, - or _, \
+         a secret at least 8 characters"
+    )]
     Unusable(String),
 }
 
@@ -154,10 +157,15 @@ impl KeyRing {
     /// # Errors
     /// `Exposed` where others can read the file, `Malformed` for anything but key pairs.
     pub fn add_file(&mut self, path: &Path) -> Result<bool, CredentialsError> {
-        let Some(text) = read_private(path)? else { return Ok(false) };
-        let malformed = |reason: String| CredentialsError::Malformed { path: path.into(), reason };
-        let file: CredentialsFile = toml::from_str(&text)
-            .map_err(|error| malformed(error.message().to_owned()))?;
+        let Some(text) = read_private(path)? else {
+            return Ok(false);
+        };
+        let malformed = |reason: String| CredentialsError::Malformed {
+            path: path.into(),
+            reason,
+        };
+        let file: CredentialsFile =
+            toml::from_str(&text).map_err(|error| malformed(error.message().to_owned()))?;
         for entry in file.key {
             let mut pair = KeyPair::new(&entry.access_key_id, &entry.secret_access_key)?;
             pair.owner = entry.owner.unwrap_or(pair.owner);
@@ -191,7 +199,10 @@ struct FileEntry {
 
 /// The text of a file that only its owner may read; none where it does not exist.
 fn read_private(path: &Path) -> Result<Option<Zeroizing<String>>, CredentialsError> {
-    let io = |source| CredentialsError::Io { path: path.into(), source };
+    let io = |source| CredentialsError::Io {
+        path: path.into(),
+        source,
+    };
     let mut file = match std::fs::File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -199,7 +210,10 @@ fn read_private(path: &Path) -> Result<Option<Zeroizing<String>>, CredentialsErr
     };
     let mode = file.metadata().map_err(io)?.mode() & 0o777;
     if mode & 0o077 != 0 {
-        return Err(CredentialsError::Exposed { path: path.into(), mode });
+        return Err(CredentialsError::Exposed {
+            path: path.into(),
+            mode,
+        });
     }
     let mut text = Zeroizing::new(String::new());
     file.read_to_string(&mut text).map_err(io)?;
@@ -211,7 +225,10 @@ fn read_private(path: &Path) -> Result<Option<Zeroizing<String>>, CredentialsErr
 /// # Errors
 /// `Io` where the file is already there or cannot be written.
 pub fn generate(path: &Path) -> Result<KeyPair, CredentialsError> {
-    let io = |source| CredentialsError::Io { path: path.into(), source };
+    let io = |source| CredentialsError::Io {
+        path: path.into(),
+        source,
+    };
     let pair = KeyPair::new(&random_text(20, UPPER)?, &random_text(40, ALPHABET)?)?;
     let text = Zeroizing::new(format!(
         "# Key pairs of this store. Keep this file private (mode 0600).\n\
@@ -229,7 +246,9 @@ pub fn generate(path: &Path) -> Result<KeyPair, CredentialsError> {
     // I1: a key that was shown to its owner must still be there after a crash.
     file.sync_all().map_err(io)?;
     if let Some(folder) = path.parent() {
-        std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)?;
+        std::fs::File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(io)?;
     }
     Ok(pair)
 }
@@ -245,7 +264,9 @@ fn random_text(length: usize, alphabet: &[u8]) -> Result<Zeroizing<String>, Cred
         reason: error.to_string(),
     })?;
     let pick = |byte: &u8| alphabet.get(usize::from(*byte) % alphabet.len()).copied();
-    Ok(Zeroizing::new(bytes.iter().filter_map(pick).map(char::from).collect()))
+    Ok(Zeroizing::new(
+        bytes.iter().filter_map(pick).map(char::from).collect(),
+    ))
 }
 
 impl Credentials for KeyRing {
@@ -254,7 +275,9 @@ impl Credentials for KeyRing {
         let secret = pair.map_or(SECRET_OF_NOBODY, |pair| pair.secret_access_key.as_str());
         let good = expected_mac(secret, signature)
             .is_some_and(|expected| expected.as_slice().ct_eq(&signature.mac).into());
-        let Some(pair) = pair else { return Err(Refusal::UnknownKey) };
+        let Some(pair) = pair else {
+            return Err(Refusal::UnknownKey);
+        };
         if !good || signature.algorithm != "AWS4-HMAC-SHA256" {
             return Err(Refusal::Mismatch);
         }
@@ -271,7 +294,12 @@ impl Credentials for KeyRing {
 /// The MAC that the holder of `secret` makes: the chain of SigV4 keys, then the message.
 fn expected_mac(secret: &str, signature: &Signature) -> Option<[u8; 32]> {
     let mut key = Zeroizing::new(format!("AWS4{secret}").into_bytes());
-    let Signature { date, region, service, .. } = signature;
+    let Signature {
+        date,
+        region,
+        service,
+        ..
+    } = signature;
     for step in [date.as_str(), region, service, "aws4_request"] {
         key = Zeroizing::new(mac(&key, step.as_bytes())?.to_vec());
     }

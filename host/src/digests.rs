@@ -62,7 +62,10 @@ impl Digester {
             Self::Xxh3Wide(state) => state.digest128().to_be_bytes().to_vec(),
             Self::Crc(state, bytes) => {
                 let value = state.finalize().to_be_bytes();
-                value.into_iter().skip(8_usize.saturating_sub(bytes)).collect()
+                value
+                    .into_iter()
+                    .skip(8_usize.saturating_sub(bytes))
+                    .collect()
             }
         }
     }
@@ -102,7 +105,10 @@ mod tests {
             ("crc64nvme", "ae8b14860a799888"),
             ("md5", "25f9e794323b453885f5181f1b624d0b"),
             ("sha1", "f7c3bc1d808e04732adf679965ccc34ca7ae3441"),
-            ("sha2-256", "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225"),
+            (
+                "sha2-256",
+                "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225",
+            ),
         ] {
             let mut whole = Digester::new(algorithm).unwrap();
             whole.update(b"123456789");
@@ -111,7 +117,11 @@ mod tests {
             parts.update(b"1234");
             parts.update(b"");
             parts.update(b"56789");
-            assert_eq!(hex::encode(parts.finish()), expected, "{algorithm} in parts");
+            assert_eq!(
+                hex::encode(parts.finish()),
+                expected,
+                "{algorithm} in parts"
+            );
         }
         assert!(Digester::new("sha512").is_none());
     }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crate::buffers::Buffers;
 use crate::metrics::Metrics;
@@ -16,6 +17,8 @@ pub(crate) struct Effects {
     pub(crate) storage: Arc<Storage>,
     pub(crate) buffers: Arc<Buffers>,
     pub(crate) metrics: Arc<Metrics>,
+    /// Set at the end, when instances go without having failed.
+    pub(crate) stopping: AtomicBool,
 }
 
 /// What only the gateway may reach.

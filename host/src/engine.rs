@@ -9,7 +9,6 @@ use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 use wasmtime_wasi::cli::{WasiCli, WasiCliView};
 use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
-use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView};
 use wasmtime_wasi::random::WasiRandom;
 use wasmtime_wasi::{WasiView, p2, p3};
 use wasmtime_wasi_http::p3::bindings::ServicePre;
@@ -41,7 +40,10 @@ pub(crate) struct Binaries<'a> {
 
 impl Default for Binaries<'static> {
     fn default() -> Self {
-        Self { gateway: components::GATEWAY, mst: components::MST }
+        Self {
+            gateway: components::GATEWAY,
+            mst: components::MST,
+        }
     }
 }
 
@@ -54,16 +56,19 @@ impl Engine {
         let engine = wasmtime::Engine::new(&config())?;
         start_epochs(&engine)?;
         let (gateway, mst) = std::thread::scope(|scope| {
-            let gateway = scope.spawn(|| {
-                link(&engine, binaries.gateway, link_gateway).and_then(ServicePre::new)
-            });
+            let gateway = scope
+                .spawn(|| link(&engine, binaries.gateway, link_gateway).and_then(ServicePre::new));
             let mst = link(&engine, binaries.mst, link_mst).and_then(NativePre::new);
             let gateway = gateway
                 .join()
                 .unwrap_or_else(|_| Err(wasmtime::format_err!("the compiler panicked")));
             (gateway, mst)
         });
-        Ok(Self { engine, gateway: Arc::new(gateway?), mst: Arc::new(mst?) })
+        Ok(Self {
+            engine,
+            gateway: Arc::new(gateway?),
+            mst: Arc::new(mst?),
+        })
     }
 }
 
@@ -94,7 +99,9 @@ fn start_epochs(engine: &wasmtime::Engine) -> wasmtime::Result<()> {
             std::thread::sleep(Duration::from_millis(EPOCH_MS));
         }
     };
-    std::thread::Builder::new().name("epochs".to_owned()).spawn(tick)?;
+    std::thread::Builder::new()
+        .name("epochs".to_owned())
+        .spawn(tick)?;
     Ok(())
 }
 
@@ -110,10 +117,10 @@ fn link(
     linker.instantiate_pre(&component)
 }
 
-/// What Rust's standard library imports by itself. Behind it are no files, no environment and no
-/// network.
+/// What Rust's standard library imports by itself. Behind it is no environment; files and sockets
+/// are not there at all.
 fn link_std(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    use p2::bindings::{cli, filesystem, random};
+    use p2::bindings::{cli, random};
     p2::add_to_linker_proxy_interfaces_async(linker)?;
     // The seed of its hash tables.
     random::insecure_seed::add_to_linker::<_, WasiRandom>(linker, |guest| {
@@ -125,9 +132,7 @@ fn link_std(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     cli::terminal_output::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
     cli::terminal_stdin::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
     cli::terminal_stdout::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
-    cli::terminal_stderr::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
-    filesystem::types::add_to_linker::<_, WasiFilesystem>(linker, Guest::filesystem)?;
-    filesystem::preopens::add_to_linker::<_, WasiFilesystem>(linker, Guest::filesystem)
+    cli::terminal_stderr::add_to_linker::<_, WasiCli>(linker, Guest::cli)
 }
 
 fn link_gateway(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
@@ -137,10 +142,7 @@ fn link_gateway(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
         Guest::http,
     )?;
     clocks::system_clock::add_to_linker::<_, WasiClocks>(linker, Guest::clocks)?;
-    clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(linker, Guest::clocks)?;
-    random::random::add_to_linker::<_, WasiRandom>(linker, |guest| {
-        guest.ctx().ctx.random()
-    })?;
+    random::random::add_to_linker::<_, WasiRandom>(linker, |guest| guest.ctx().ctx.random())?;
     store::bodies::add_to_linker::<_, Host>(linker, |guest| guest)?;
     store::digest::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;
     store::config::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;

@@ -127,10 +127,17 @@ impl Listener {
         let (verdict, request_half, response_half) = state.begin();
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
-        let (response, permit) = match self.check(&request, verdict) {
+        let (mut response, permit) = match self.check(&request, verdict) {
             Some(refused) => (refused, None),
             None => self.forward(request, peer, request_half).await,
         };
+        if verdict == Verdict::Unseen {
+            // A head that came before the last answer had ended was not judged: nothing that
+            // follows it on this connection may count as a request.
+            response
+                .headers_mut()
+                .insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         let header = |name: &str| response.headers().get(name)?.to_str().ok();
         let line = Line {
             method,
@@ -141,9 +148,7 @@ impl Listener {
             peer: address.ip(),
             start,
         };
-        response.map(|body| {
-            ResponseBody::new(body, permit, response_half, line, &self.metrics)
-        })
+        response.map(|body| ResponseBody::new(body, permit, response_half, line, &self.metrics))
     }
 
     /// What the host itself refuses, whatever S3 would say.
@@ -154,12 +159,12 @@ impl Listener {
             response.headers_mut().insert(header::CONNECTION, close);
             Some(response)
         };
-        let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+        let target = request
+            .uri()
+            .path_and_query()
+            .map_or(0, |target| target.as_str().len());
         match verdict {
-            Verdict::Fine => {}
-            // Two requests in a row without waiting for the first one's answer: nobody does that
-            // for good reasons, and the second one's head was not seen.
-            Verdict::Unseen => return refuse(StatusCode::BAD_REQUEST, "pipelined request"),
+            Verdict::Fine | Verdict::Unseen => {}
             Verdict::TooLong => {
                 return refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head too long");
             }
@@ -190,16 +195,25 @@ impl Listener {
         let (body, body_ended) =
             RequestBody::new(body, asks_first, half, &self.limits, &self.metrics);
         let request = Request::from_parts(parts, body.boxed_unsync());
-        match self.pools.handle(Companion { peer, body_ended }, request).await {
+        match self
+            .pools
+            .handle(Companion { peer, body_ended }, request)
+            .await
+        {
             Ok((response, permit)) => (response, Some(permit)),
             Err(PoolError::Busy) => {
                 let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, "too many requests");
-                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+                response
+                    .headers_mut()
+                    .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
                 (response, None)
             }
             Err(error) => {
                 tracing::error!(error = format!("{error:#}"), "request failed");
-                (plain(StatusCode::INTERNAL_SERVER_ERROR, "the request failed"), None)
+                (
+                    plain(StatusCode::INTERNAL_SERVER_ERROR, "the request failed"),
+                    None,
+                )
             }
         }
     }
@@ -214,7 +228,9 @@ async fn told(stop: &mut watch::Receiver<bool>) {
 /// The target with the host in it, which a component would not see otherwise.
 fn with_authority(uri: &Uri, host: Option<&HeaderValue>) -> Option<Uri> {
     let mut parts = uri.clone().into_parts();
-    let Some(host) = host else { return Some(uri.clone()) };
+    let Some(host) = host else {
+        return Some(uri.clone());
+    };
     parts.scheme = Some(http::uri::Scheme::HTTP);
     parts.authority = Some(host.to_str().ok()?.parse().ok()?);
     if parts.path_and_query.is_none() {
@@ -240,14 +256,26 @@ mod tests {
     #[test]
     fn the_host_goes_into_the_target() {
         for (target, host, expected) in [
-            ("/bucket/key?x=%2F", "a.example:9000", Some("http://a.example:9000/bucket/key?x=%2F")),
-            ("http://other/key", "a.example", Some("http://a.example/key")),
+            (
+                "/bucket/key?x=%2F",
+                "a.example:9000",
+                Some("http://a.example:9000/bucket/key?x=%2F"),
+            ),
+            (
+                "http://other/key",
+                "a.example",
+                Some("http://a.example/key"),
+            ),
             ("/", "not a host", None),
             ("/", "", None),
         ] {
             let host = HeaderValue::from_str(host).unwrap();
             let uri = with_authority(&target.parse().unwrap(), Some(&host));
-            assert_eq!(uri.map(|uri| uri.to_string()).as_deref(), expected, "{target} {host:?}");
+            assert_eq!(
+                uri.map(|uri| uri.to_string()).as_deref(),
+                expected,
+                "{target} {host:?}"
+            );
         }
         let uri = with_authority(&"/key".parse().unwrap(), None).unwrap();
         assert_eq!(uri, "/key");

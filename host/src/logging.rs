@@ -14,7 +14,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 /// # Errors
 /// A sentence when the filter cannot be read or logging was started before.
 pub fn start(level: &str, format: &str) -> Result<(), String> {
-    let filter: Targets = level.parse().map_err(|error| format!("log.level: {error}"))?;
+    let filter: Targets = level
+        .parse()
+        .map_err(|error| format!("log.level: {error}"))?;
     let terminal = std::io::stderr().is_terminal();
     let json = format == "json" || (format == "auto" && !terminal);
     let registry = tracing_subscriber::registry().with(filter);
@@ -23,7 +25,9 @@ pub fn start(level: &str, format: &str) -> Result<(), String> {
         registry.with(layer.json().flatten_event(true)).try_init()
     } else {
         let color = terminal && std::env::var_os("NO_COLOR").is_none();
-        registry.with(layer.with_ansi(color).with_target(false)).try_init()
+        registry
+            .with(layer.with_ansi(color).with_target(false))
+            .try_init()
     };
     started.map_err(|error| error.to_string())
 }

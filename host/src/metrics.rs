@@ -23,7 +23,8 @@ pub(crate) struct Counter(AtomicU64);
 impl Counter {
     /// Adds `count`.
     pub(crate) fn add(&self, count: usize) {
-        self.0.fetch_add(u64::try_from(count).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.0
+            .fetch_add(u64::try_from(count).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     /// The sum so far.
@@ -57,11 +58,20 @@ impl Histogram {
         line(text, &format!("# TYPE {name} histogram"));
         for (bucket, end_us) in self.buckets.iter().zip(LATENCY_US) {
             let end = seconds(end_us);
-            line(text, &format!("{name}_bucket{{le=\"{end}\"}} {}", bucket.get()));
+            line(
+                text,
+                &format!("{name}_bucket{{le=\"{end}\"}} {}", bucket.get()),
+            );
         }
         let count = self.count.get();
         line(text, &format!("{name}_bucket{{le=\"+Inf\"}} {count}"));
-        line(text, &format!("{name}_sum {}", seconds(self.sum_us.load(Ordering::Relaxed))));
+        line(
+            text,
+            &format!(
+                "{name}_sum {}",
+                seconds(self.sum_us.load(Ordering::Relaxed))
+            ),
+        );
         line(text, &format!("{name}_count {count}"));
     }
 }
@@ -87,7 +97,10 @@ impl Metrics {
     /// Counts an answered request.
     pub(crate) fn request(&self, method: &Method, status: StatusCode, time: Duration) {
         let known = ["GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS"];
-        let method = known.into_iter().find(|name| *name == method.as_str()).unwrap_or("other");
+        let method = known
+            .into_iter()
+            .find(|name| *name == method.as_str())
+            .unwrap_or("other");
         let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
         let count = requests.entry((method, status.as_u16())).or_insert(0);
         *count = count.saturating_add(1);
@@ -102,15 +115,22 @@ impl Metrics {
         let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
         for ((method, status), count) in requests.iter() {
             let labels = format!("method=\"{method}\",status=\"{status}\"");
-            line(&mut text, &format!("billet_requests_total{{{labels}}} {count}"));
+            line(
+                &mut text,
+                &format!("billet_requests_total{{{labels}}} {count}"),
+            );
         }
         drop(requests);
         self.latency.write(&mut text, "billet_request_seconds");
-        self.commit_latency.write(&mut text, "billet_commit_seconds");
+        self.commit_latency
+            .write(&mut text, "billet_commit_seconds");
         for (name, counter) in [
             ("billet_body_in_bytes_total", &self.bytes_in),
             ("billet_body_out_bytes_total", &self.bytes_out),
-            ("billet_connections_refused_total", &self.connections_refused),
+            (
+                "billet_connections_refused_total",
+                &self.connections_refused,
+            ),
             ("billet_peers_too_slow_total", &self.peers_too_slow),
             ("billet_gateway_traps_total", &self.traps_gateway),
             ("billet_mst_traps_total", &self.traps_mst),
@@ -118,7 +138,10 @@ impl Metrics {
             ("billet_applies_joined_total", &self.applies_joined),
             ("billet_commits_total", &self.commits),
         ] {
-            line(&mut text, &format!("# TYPE {name} counter\n{name} {}", counter.get()));
+            line(
+                &mut text,
+                &format!("# TYPE {name} counter\n{name} {}", counter.get()),
+            );
         }
         for (name, value) in gauges {
             line(&mut text, &format!("{name} {value}"));

@@ -79,7 +79,11 @@ impl Mst {
             + 'static,
     {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        let reader = self.readers.iter().cycle().nth(turn % self.readers.len().max(1));
+        let reader = self
+            .readers
+            .iter()
+            .cycle()
+            .nth(turn % self.readers.len().max(1));
         reader.ok_or(Lost)?.call(call).await
     }
 
@@ -139,7 +143,11 @@ async fn keep_running(
     while let Some(job) = jobs.recv().await {
         if let Err(error) = run_instance(&engine, &effects, &role, job, &mut jobs).await {
             effects.metrics.traps_mst.add(1);
-            tracing::error!(component = "mst", error = format!("{error:#}"), "instance ended");
+            tracing::error!(
+                component = "mst",
+                error = format!("{error:#}"),
+                "instance ended"
+            );
         }
     }
 }
@@ -185,4 +193,56 @@ async fn run_instance(
         poll
     })
     .await?
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::buffers::Buffers;
+    use crate::engine::Binaries;
+    use crate::settings::Settings;
+    use crate::storage::Storage;
+
+    /// What a trap looks like to whoever runs the instance: its run fails.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_trap_fails_what_is_in_flight_and_the_queue_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings::local(folder.path().to_owned());
+        let effects = Arc::new(Effects {
+            storage: Arc::new(Storage::open(&settings).unwrap()),
+            buffers: Arc::new(Buffers::new(1)),
+            metrics: Arc::default(),
+            stopping: AtomicBool::new(false),
+        });
+        let engine = Engine::new(&Binaries::default()).unwrap();
+        let mst = Mst::start(&engine, &effects, 1, 1);
+        let (started, begun) = oneshot::channel();
+        let (neighbour, trap) = tokio::join!(
+            mst.read(|_, _| {
+                Box::pin(async {
+                    started.send(()).unwrap();
+                    std::future::pending::<wasmtime::Result<u32>>().await
+                })
+            }),
+            async {
+                begun.await.unwrap();
+                mst.read::<u32, _>(|_, _| Box::pin(async { Err(wasmtime::format_err!("a trap")) }))
+                    .await
+            },
+        );
+        assert_eq!((neighbour, trap), (Err(Lost), Err(Lost)));
+        let buckets = mst.read(|accessor, native| {
+            Box::pin(async move {
+                let buckets = native.billet_bucket_buckets();
+                buckets
+                    .call_list_buckets(accessor, String::new(), None, 10)
+                    .await
+            })
+        });
+        let (buckets, more) = buckets.await.unwrap().unwrap();
+        assert!(buckets.is_empty() && !more, "the next instance answers");
+        assert_eq!(effects.metrics.traps_mst.get(), 1);
+    }
 }

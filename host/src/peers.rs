@@ -62,26 +62,37 @@ impl Peers {
         if self.total.load(Ordering::Relaxed) >= self.connections_max {
             return None;
         }
-        let peer = table.get(&address).and_then(Weak::upgrade).unwrap_or_else(|| {
-            let peer = Arc::new(Peer {
-                connections: AtomicUsize::new(0),
-                buffers: Arc::new(Semaphore::new(self.buffers_per_peer)),
+        let peer = table
+            .get(&address)
+            .and_then(Weak::upgrade)
+            .unwrap_or_else(|| {
+                let peer = Arc::new(Peer {
+                    connections: AtomicUsize::new(0),
+                    buffers: Arc::new(Semaphore::new(self.buffers_per_peer)),
+                });
+                table.insert(address, Arc::downgrade(&peer));
+                peer
             });
-            table.insert(address, Arc::downgrade(&peer));
-            peer
-        });
         if peer.connections.load(Ordering::Relaxed) >= self.connections_per_peer_max {
             return None;
         }
         peer.connections.fetch_add(1, Ordering::Relaxed);
         self.total.fetch_add(1, Ordering::Relaxed);
-        Some(Admission { peer, address, peers: Arc::clone(self) })
+        Some(Admission {
+            peer,
+            address,
+            peers: Arc::clone(self),
+        })
     }
 }
 
 impl Drop for Admission {
     fn drop(&mut self) {
-        let mut table = self.peers.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut table = self
+            .peers
+            .table
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         self.peers.total.fetch_sub(1, Ordering::Relaxed);
         if self.peer.connections.fetch_sub(1, Ordering::Relaxed) == 1 {
             // Buffers that it still holds keep the record alive, but a new connection gets a new
@@ -101,9 +112,15 @@ mod tests {
         let [one, two] = ["10.0.0.1", "10.0.0.2"].map(|text| text.parse::<IpAddr>().unwrap());
         let first = peers.admit(one).unwrap();
         let second = peers.admit(one).unwrap();
-        assert!(peers.admit(one).is_none(), "two connections of one peer are the limit");
+        assert!(
+            peers.admit(one).is_none(),
+            "two connections of one peer are the limit"
+        );
         let third = peers.admit(two).unwrap();
-        assert!(peers.admit(two).is_none(), "three connections are the limit");
+        assert!(
+            peers.admit(two).is_none(),
+            "three connections are the limit"
+        );
         assert!(Arc::ptr_eq(&first.peer, &second.peer));
         drop((first, second));
         assert_eq!(peers.connections(), 1);

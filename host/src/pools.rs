@@ -6,6 +6,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -22,7 +23,6 @@ use wasmtime_wasi_http::{WasiBody, WasiHttpView};
 use crate::effects::{Effects, Front};
 use crate::engine::Engine;
 use crate::guest::{Busy, Guest, Role};
-use crate::metrics::Metrics;
 use crate::peers::Peer;
 
 const READS_PER_INSTANCE: usize = 16;
@@ -108,7 +108,9 @@ impl Pools {
             return Err(PoolError::Busy);
         };
         let answer = pool.handler.handle(companion, request).await;
-        answer.map(|answer| (answer, permit)).map_err(PoolError::Failed)
+        answer
+            .map(|answer| (answer, permit))
+            .map_err(PoolError::Failed)
     }
 }
 
@@ -137,7 +139,7 @@ impl HandlerState for Factory {
             expiration: Expiration { busy, idle: None },
             state: Worker {
                 concurrent: self.concurrent,
-                metrics: Arc::clone(&self.effects.metrics),
+                effects: Arc::clone(&self.effects),
             },
         })
     }
@@ -145,7 +147,7 @@ impl HandlerState for Factory {
 
 struct Worker {
     concurrent: usize,
-    metrics: Arc<Metrics>,
+    effects: Arc<Effects>,
 }
 
 impl WorkerState for Worker {
@@ -178,9 +180,15 @@ impl WorkerState for Worker {
 
     fn drop(&self, store: Store<Guest>, result: wasmtime::Result<()>) {
         drop(store);
-        if let Err(error) = result {
-            self.metrics.traps_gateway.add(1);
-            tracing::error!(component = "gateway", error = format!("{error:#}"), "instance ended");
+        if let Err(error) = result
+            && !self.effects.stopping.load(Ordering::Relaxed)
+        {
+            self.effects.metrics.traps_gateway.add(1);
+            tracing::error!(
+                component = "gateway",
+                error = format!("{error:#}"),
+                "instance ended"
+            );
         }
     }
 }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use tokio::net::TcpListener;
@@ -57,7 +58,7 @@ pub struct Running {
     listen_addr: SocketAddr,
     admin_addr: SocketAddr,
     stop: watch::Sender<bool>,
-    storage: Arc<Storage>,
+    effects: Arc<Effects>,
     listener: JoinHandle<()>,
     admin: JoinHandle<()>,
 }
@@ -81,7 +82,8 @@ impl Running {
         self.stop.send_replace(true);
         let ended = self.listener.await;
         self.admin.abort();
-        let storage = self.storage;
+        self.effects.stopping.store(true, Ordering::Relaxed);
+        let storage = Arc::clone(&self.effects.storage);
         let closed = blocking(move || storage.close()).await?;
         closed.map_err(|error| ServeError::Store(error.to_string()))?;
         ended.map_err(|error| ServeError::Task(error.to_string()))
@@ -99,7 +101,7 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     let running = start(settings, credentials).await?;
     tracing::info!(listen = %running.listen_addr, admin = %running.admin_addr, "serving");
-    let mut fatal = running.storage.fatal();
+    let mut fatal = running.effects.storage.fatal();
     tokio::select! {
         () = shutdown => {}
         reason = fatal.wait_for(Option::is_some) => {
@@ -138,21 +140,22 @@ pub async fn start(
     );
     let engine = engine?.map_err(|error| ServeError::Components(format!("{error:#}")))?;
     let storage = storage?.map_err(|error| ServeError::Store(error.to_string()))?;
-    let storage = Arc::new(storage);
     let effects = Arc::new(Effects {
-        storage: Arc::clone(&storage),
+        storage: Arc::new(storage),
         buffers: Arc::new(Buffers::new(settings.buffers)),
         metrics,
+        stopping: AtomicBool::new(false),
     });
     let listener = Arc::new(assemble(&settings, &engine, &effects, credentials));
     let peers = Arc::clone(&listener.peers);
-    let gauges = Box::new(move || gauges(&effects, &peers));
+    let watched = Arc::clone(&effects);
+    let gauges = Box::new(move || gauges(&watched, &peers));
     let _ = admin.gauges.set(gauges);
     Ok(Running {
         listen_addr,
         admin_addr,
         stop,
-        storage,
+        effects,
         listener: tokio::spawn(listener.run(socket, stopping)),
         admin: admin_task,
     })
@@ -174,10 +177,20 @@ fn assemble(
             config.insert(name, list.join(","));
         }
     }
-    let front = Arc::new(Front { mst: Arc::new(mst), credentials, config });
+    let front = Arc::new(Front {
+        mst: Arc::new(mst),
+        credentials,
+        config,
+    });
     let limits = settings.limits.clone();
     Listener {
-        pools: Pools::new(engine, effects, &front, settings.reads_max, settings.writes_max),
+        pools: Pools::new(
+            engine,
+            effects,
+            &front,
+            settings.reads_max,
+            settings.writes_max,
+        ),
         peers: Arc::new(Peers::new(
             limits.connections_max,
             limits.connections_per_peer_max,

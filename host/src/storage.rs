@@ -26,7 +26,10 @@ impl Storage {
     /// # Errors
     /// As [`Store::open`].
     pub(crate) fn open(settings: &Settings) -> Result<Self, OpenError> {
-        let disk = |error| OpenError::Disk { what: "opening the folder".to_owned(), error };
+        let disk = |error| OpenError::Disk {
+            what: "opening the folder".to_owned(),
+            error,
+        };
         let effects = Effects::real(&settings.data_dir).map_err(disk)?;
         let config = Config {
             seal_bytes: settings.seal_bytes,
@@ -36,7 +39,10 @@ impl Storage {
         };
         let store = Store::open(config, effects)?;
         let committer = Committer::start(Arc::clone(&store));
-        let thread = |error| OpenError::Disk { what: "starting the committer".to_owned(), error };
+        let thread = |error| OpenError::Disk {
+            what: "starting the committer".to_owned(),
+            error,
+        };
         Ok(Self {
             store,
             committer: Mutex::new(Some(committer.map_err(thread)?)),
@@ -82,7 +88,11 @@ impl Storage {
         request: CommitRequest,
     ) -> Result<Committed, types::StoreError> {
         let (answer, answered) = oneshot::channel();
-        if let Some(committer) = &*self.committer.lock().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(committer) = &*self
+            .committer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+        {
             committer.submit(request, move |result| {
                 // Whoever asked may be gone; the commit stands.
                 let _ = answer.send(result);
@@ -143,7 +153,11 @@ impl Storage {
     /// # Errors
     /// As [`Store::close`]; nothing that was acknowledged is lost.
     pub(crate) fn close(&self) -> Result<(), StoreError> {
-        let committer = self.committer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let committer = self
+            .committer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some(mut committer) = committer {
             committer.stop();
         }

@@ -97,7 +97,9 @@ impl RateWindow {
 
     /// Bytes have passed.
     pub(crate) fn progress(&mut self, bytes: usize) {
-        self.bytes = self.bytes.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+        self.bytes = self
+            .bytes
+            .saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
         // Nobody waited at the window's end: what counts begins anew.
         if self.end.as_ref().is_some_and(|end| end.is_elapsed()) {
             self.reset();
@@ -113,7 +115,9 @@ impl RateWindow {
     pub(crate) fn too_slow(&mut self, cx: &mut Context<'_>) -> bool {
         loop {
             let length = self.length;
-            let end = self.end.get_or_insert_with(|| Box::pin(tokio::time::sleep(length)));
+            let end = self
+                .end
+                .get_or_insert_with(|| Box::pin(tokio::time::sleep(length)));
             if end.as_mut().poll(cx).is_pending() {
                 return false;
             }
@@ -157,7 +161,9 @@ impl<S> Wire<S> {
 
     fn set_deadline(&mut self, length: Duration) {
         let now = Instant::now();
-        self.deadline.as_mut().reset(now.checked_add(length).unwrap_or(now));
+        self.deadline
+            .as_mut()
+            .reset(now.checked_add(length).unwrap_or(now));
     }
 
     /// Whether a head is being waited for or read. Begins anew after each request.
@@ -275,7 +281,8 @@ impl Head {
         }
         let room = HEAD_BYTES_MAX.saturating_sub(self.bytes.len());
         let seen = self.bytes.len().saturating_sub(3);
-        self.bytes.extend_from_slice(bytes.get(..room.min(bytes.len())).unwrap_or_default());
+        self.bytes
+            .extend_from_slice(bytes.get(..room.min(bytes.len())).unwrap_or_default());
         let fresh = self.bytes.get(seen..).unwrap_or_default();
         // Line ends may come without their carriage return.
         let ends = fresh.windows(4).any(|four| four == b"\r\n\r\n")
@@ -297,14 +304,22 @@ fn judge(head: &[u8]) -> Verdict {
         if line.is_empty() || line == b"\r" {
             break;
         }
-        let name = line.split(|byte| *byte == b':').next().unwrap_or_default().trim_ascii();
+        let name = line
+            .split(|byte| *byte == b':')
+            .next()
+            .unwrap_or_default()
+            .trim_ascii();
         if name.eq_ignore_ascii_case(b"content-length") {
             lengths = lengths.saturating_add(1);
         } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
             codings = codings.saturating_add(1);
         }
     }
-    if lengths.saturating_add(codings) > 1 { Verdict::Ambiguous } else { Verdict::Fine }
+    if lengths.saturating_add(codings) > 1 {
+        Verdict::Ambiguous
+    } else {
+        Verdict::Fine
+    }
 }
 
 #[cfg(test)]
@@ -313,14 +328,28 @@ mod tests {
 
     #[test]
     fn a_head_is_judged_wherever_it_is_cut() {
-        let long = format!("GET / HTTP/1.1\r\nx: {}\r\n\r\n", "y".repeat(HEAD_BYTES_MAX));
+        let long = format!(
+            "GET / HTTP/1.1\r\nx: {}\r\n\r\n",
+            "y".repeat(HEAD_BYTES_MAX)
+        );
         for (text, expected) in [
             ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", Verdict::Fine),
-            ("PUT / HTTP/1.1\r\ncontent-length: 3\r\n\r\ncontent-length: 4\r\n\r\n", Verdict::Fine),
-            ("PUT / HTTP/1.1\r\nContent-Length: 3\r\ncontent-LENGTH: 3\r\n\r\n", Verdict::Ambiguous),
-            ("PUT / HTTP/1.1\nContent-Length: 3\nTransfer-Encoding: x\n\n", Verdict::Ambiguous),
-            ("PUT / HTTP/1.1\r\nTransfer-Encoding : chunked\r\nContent-Length:3\r\n\r\n",
-                Verdict::Ambiguous),
+            (
+                "PUT / HTTP/1.1\r\ncontent-length: 3\r\n\r\ncontent-length: 4\r\n\r\n",
+                Verdict::Fine,
+            ),
+            (
+                "PUT / HTTP/1.1\r\nContent-Length: 3\r\ncontent-LENGTH: 3\r\n\r\n",
+                Verdict::Ambiguous,
+            ),
+            (
+                "PUT / HTTP/1.1\nContent-Length: 3\nTransfer-Encoding: x\n\n",
+                Verdict::Ambiguous,
+            ),
+            (
+                "PUT / HTTP/1.1\r\nTransfer-Encoding : chunked\r\nContent-Length:3\r\n\r\n",
+                Verdict::Ambiguous,
+            ),
             (long.as_str(), Verdict::TooLong),
         ] {
             for cut in 0..text.len().min(100) {
@@ -349,10 +378,16 @@ mod tests {
         };
         window.progress(40_000);
         let took_ms = slow(&mut window).await;
-        assert!((60_000..60_100).contains(&took_ms), "one good window, one bad: {took_ms}");
+        assert!(
+            (60_000..60_100).contains(&took_ms),
+            "one good window, one bad: {took_ms}"
+        );
         window.reset();
         window.progress(30 * 1_024 - 1);
         let took_ms = slow(&mut window).await;
-        assert!((30_000..30_100).contains(&took_ms), "one byte too few: {took_ms}");
+        assert!(
+            (30_000..30_100).contains(&took_ms),
+            "one byte too few: {took_ms}"
+        );
     }
 }

@@ -1,6 +1,11 @@
 //! Configuration: precedence, origins, unknown keys with a guess, all problems at once.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
 
 use billet_host::config::{Config, Origin, SETTINGS, Sources};
 
@@ -8,24 +13,38 @@ fn sources(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str, &str)
     let own = |text: &&str| (*text).to_owned();
     Sources {
         file: Some(("billet.toml".into(), file.to_owned())),
-        environment: environment.iter().map(|(name, value)| (own(name), own(value))).collect(),
-        flags: flags.iter().map(|(flag, name, text)| (own(flag), own(name), own(text))).collect(),
+        environment: environment
+            .iter()
+            .map(|(name, value)| (own(name), own(value)))
+            .collect(),
+        flags: flags
+            .iter()
+            .map(|(flag, name, text)| (own(flag), own(name), own(text)))
+            .collect(),
     }
 }
 
 fn problems(file: &str, environment: &[(&str, &str)]) -> Vec<String> {
-    Config::resolve(sources(file, environment, &[])).unwrap_err().0
+    Config::resolve(sources(file, environment, &[]))
+        .unwrap_err()
+        .0
 }
 
 fn origin(config: &Config, name: &str) -> Origin {
-    let (_, given) = config.entries().find(|(setting, _)| setting.name == name).unwrap();
+    let (_, given) = config
+        .entries()
+        .find(|(setting, _)| setting.name == name)
+        .unwrap();
     given.origin.clone()
 }
 
 #[test]
 fn a_flag_wins_over_the_environment_and_that_over_the_file() {
     let file = "region = \"file\"\nspace = \"file\"\ndata_dir = \"file\"\n";
-    let environment = [("BILLET_REGION", "environment"), ("BILLET_SPACE", "environment")];
+    let environment = [
+        ("BILLET_REGION", "environment"),
+        ("BILLET_SPACE", "environment"),
+    ];
     let flags = [("--set", "region", "flag")];
     let config = Config::resolve(sources(file, &environment, &flags)).unwrap();
     assert_eq!(config.text("region"), "flag");
@@ -33,8 +52,14 @@ fn a_flag_wins_over_the_environment_and_that_over_the_file() {
     assert_eq!(config.text("data_dir"), "file");
     assert_eq!(config.text("listen"), "127.0.0.1:9000");
     assert_eq!(origin(&config, "region"), Origin::Flag("--set".to_owned()));
-    assert_eq!(origin(&config, "space"), Origin::Environment("BILLET_SPACE".to_owned()));
-    assert_eq!(origin(&config, "data_dir"), Origin::File("billet.toml".into()));
+    assert_eq!(
+        origin(&config, "space"),
+        Origin::Environment("BILLET_SPACE".to_owned())
+    );
+    assert_eq!(
+        origin(&config, "data_dir"),
+        Origin::File("billet.toml".into())
+    );
     assert_eq!(origin(&config, "listen"), Origin::Default);
 }
 
@@ -42,7 +67,11 @@ fn a_flag_wins_over_the_environment_and_that_over_the_file() {
 fn every_default_is_a_value_of_its_kind() {
     assert!(Config::resolve(Sources::default()).is_ok());
     for setting in SETTINGS {
-        assert!(setting.variable().starts_with("BILLET_"), "{}", setting.name);
+        assert!(
+            setting.variable().starts_with("BILLET_"),
+            "{}",
+            setting.name
+        );
     }
 }
 
@@ -54,8 +83,10 @@ fn an_unknown_key_is_named_with_what_was_perhaps_meant() {
     );
     assert_eq!(
         problems("", &[("BILLET_JOURNAL_SEAL_BYTE", "1")]),
-        ["BILLET_JOURNAL_SEAL_BYTE in the environment is no setting; \
-          did you mean BILLET_JOURNAL_SEAL_BYTES?"]
+        [
+            "BILLET_JOURNAL_SEAL_BYTE in the environment is no setting; \
+          did you mean BILLET_JOURNAL_SEAL_BYTES?"
+        ]
     );
     assert_eq!(problems("[journal]\nseal = 1\n", &[]).len(), 1);
 }
@@ -86,6 +117,9 @@ fn sizes_and_times_have_units() {
 
 #[test]
 fn the_key_pair_of_the_environment_is_no_setting() {
-    let environment = [("BILLET_ACCESS_KEY_ID", "a"), ("BILLET_SECRET_ACCESS_KEY", "b")];
+    let environment = [
+        ("BILLET_ACCESS_KEY_ID", "a"),
+        ("BILLET_SECRET_ACCESS_KEY", "b"),
+    ];
     assert!(Config::resolve(sources("", &environment, &[])).is_ok());
 }

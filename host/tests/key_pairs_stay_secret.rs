@@ -1,7 +1,12 @@
 //! Key pairs: made once with mode 0600, refused where others can read them, never shown again,
 //! and checked against AWS's own example of a signature.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -51,7 +56,11 @@ fn the_published_example_is_taken_and_every_change_to_it_refused() {
     for change in changes {
         let mut signature = example();
         change(&mut signature);
-        assert_eq!(ring.verify(&signature), Err(Refusal::Mismatch), "{signature:?}");
+        assert_eq!(
+            ring.verify(&signature),
+            Err(Refusal::Mismatch),
+            "{signature:?}"
+        );
     }
     let mut signature = example();
     signature.access_key = "AKIAIOSFODNN7EXAMPLF".to_owned();
@@ -67,9 +76,15 @@ fn a_made_key_pair_is_private_and_read_back() {
     let path = folder.path().join("credentials.toml");
     let pair = generate(&path).unwrap();
     assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-    assert_eq!((pair.access_key_id.len(), pair.secret_access_key.len()), (20, 40));
+    assert_eq!(
+        (pair.access_key_id.len(), pair.secret_access_key.len()),
+        (20, 40)
+    );
     assert!(KeyRing::default().add_file(&path).unwrap());
-    assert!(matches!(generate(&path), Err(CredentialsError::Io { .. })), "made twice");
+    assert!(
+        matches!(generate(&path), Err(CredentialsError::Io { .. })),
+        "made twice"
+    );
     let text = greeting(&pair, &path, "http://127.0.0.1:9000", "us-east-1");
     for client in ["aws:", "rclone:", "mc:"] {
         assert!(text.contains(client));
@@ -97,7 +112,10 @@ fn a_file_that_others_can_read_or_that_says_something_else_is_refused() {
     let typo = good.replace("access_key_id", "acces_key_id");
     for text in [twice.as_str(), &typo, "key = 1\n", "[[key"] {
         let error = written(folder.path(), text, 0o600).unwrap_err();
-        assert!(matches!(error, CredentialsError::Malformed { .. }), "{error}");
+        assert!(
+            matches!(error, CredentialsError::Malformed { .. }),
+            "{error}"
+        );
         assert!(!error.to_string().contains("secret-of-one"), "{error}");
     }
     let short = good.replace("secret-of-one", "short");
@@ -111,7 +129,10 @@ fn a_file_that_others_can_read_or_that_says_something_else_is_refused() {
 fn half_a_key_pair_in_the_environment_is_refused() {
     let mut ring = KeyRing::default();
     let half = ring.add_environment(Some("one".to_owned()), None);
-    assert!(matches!(half, Err(CredentialsError::Half("BILLET_ACCESS_KEY_ID"))));
+    assert!(matches!(
+        half,
+        Err(CredentialsError::Half("BILLET_ACCESS_KEY_ID"))
+    ));
     assert!(ring.add_environment(None, None).is_ok());
     assert!(ring.is_empty());
 }
@@ -121,9 +142,17 @@ fn pairs_of_one_owner_are_one_principal_and_others_are_not() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("pairs.toml");
     let owner = |name: &str, owner: &str| {
-        format!("[[key]]\naccess_key_id = \"{name}\"\nsecret_access_key = \"secret-of-{name}\"\n{owner}\n")
+        format!(
+            "[[key]]\naccess_key_id = \"{name}\"\n\
+             secret_access_key = \"secret-of-{name}\"\n{owner}\n"
+        )
     };
-    let text = [owner("one", ""), owner("two", ""), owner("three", "owner = \"x\"")].concat();
+    let text = [
+        owner("one", ""),
+        owner("two", ""),
+        owner("three", "owner = \"x\""),
+    ]
+    .concat();
     std::fs::write(&path, text).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
     let mut ring = KeyRing::default();
@@ -136,13 +165,19 @@ fn pairs_of_one_owner_are_one_principal_and_others_are_not() {
             let mac = Hmac::<sha2::Sha256>::new_from_slice(&key).unwrap();
             key = mac.chain_update(step).finalize().into_bytes().to_vec();
         }
-        let [access_key, date, region, service] =
-            [name, "20260101", "r", "s3"].map(str::to_owned);
+        let [access_key, date, region, service] = [name, "20260101", "r", "s3"].map(str::to_owned);
         let algorithm = "AWS4-HMAC-SHA256".to_owned();
         let message = b"message".to_vec();
         let session_token = None;
         ring.verify(&Signature {
-            algorithm, access_key, session_token, date, region, service, message, mac: key,
+            algorithm,
+            access_key,
+            session_token,
+            date,
+            region,
+            service,
+            message,
+            mac: key,
         })
         .unwrap()
         .id

@@ -4,7 +4,12 @@
 //! The writers keep their own record outside the store. `BILLET_KILLS` sets how many times the
 //! daemon is killed (10 where it is not set), `BILLET_SEED` replays a run.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -44,7 +49,9 @@ impl Content {
     fn bytes(self) -> Vec<u8> {
         let mut random = Random(self.seed | 1);
         let words = self.size.div_ceil(8);
-        let mut bytes: Vec<u8> = (0..words).flat_map(|_| random.next().to_le_bytes()).collect();
+        let mut bytes: Vec<u8> = (0..words)
+            .flat_map(|_| random.next().to_le_bytes())
+            .collect();
         bytes.truncate(self.size as usize);
         bytes
     }
@@ -77,14 +84,16 @@ fn write(mut client: Client, writer: u64, seed: u64, count: &AtomicU64, records:
         let answered = match wanted {
             None => client.delete(&key).map(|response| response.status == 204),
             Some(content) if kind < 20 => upload_in_parts(&mut client, &key, content),
-            Some(content) => {
-                client.put(&key, &content.bytes()).map(|response| response.status == 200)
-            }
+            Some(content) => client
+                .put(&key, &content.bytes())
+                .map(|response| response.status == 200),
         };
         match answered {
             Ok(true) => {
-                *records.get_mut(&key).unwrap() =
-                    Record { acknowledged: wanted, unanswered: None };
+                *records.get_mut(&key).unwrap() = Record {
+                    acknowledged: wanted,
+                    unanswered: None,
+                };
                 count.fetch_add(1, Ordering::SeqCst);
             }
             Ok(false) => panic!("{key} refused"),
@@ -95,8 +104,15 @@ fn write(mut client: Client, writer: u64, seed: u64, count: &AtomicU64, records:
 
 fn upload_in_parts(client: &mut Client, key: &str, content: Content) -> std::io::Result<bool> {
     let query = &[("uploads", "")];
-    let created = client.send(Request { method: "POST", path: key, query, ..Request::default() })?;
-    let Some(upload) = created.element("UploadId") else { return Ok(false) };
+    let created = client.send(Request {
+        method: "POST",
+        path: key,
+        query,
+        ..Request::default()
+    })?;
+    let Some(upload) = created.element("UploadId") else {
+        return Ok(false);
+    };
     let bytes = content.bytes();
     let mut parts = String::new();
     for (number, piece) in bytes.chunks(PART_BYTES as usize).enumerate() {
@@ -104,14 +120,28 @@ fn upload_in_parts(client: &mut Client, key: &str, content: Content) -> std::io:
         let query = &[("partNumber", number.as_str()), ("uploadId", &upload)];
         let body = Body::Bytes(piece);
         let headers = &[];
-        let part = client.send(Request { method: "PUT", path: key, query, headers, body })?;
-        let Some(etag) = part.header("etag") else { return Ok(false) };
+        let part = client.send(Request {
+            method: "PUT",
+            path: key,
+            query,
+            headers,
+            body,
+        })?;
+        let Some(etag) = part.header("etag") else {
+            return Ok(false);
+        };
         parts += &format!("<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>");
     }
     let body = format!("<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>");
     let query = &[("uploadId", upload.as_str())];
     let body = Body::Bytes(body.as_bytes());
-    let request = Request { method: "POST", path: key, query, body, ..Request::default() };
+    let request = Request {
+        method: "POST",
+        path: key,
+        query,
+        body,
+        ..Request::default()
+    };
     let done = client.send(request)?;
     Ok(done.status == 200 && done.element("ETag").is_some())
 }
@@ -127,21 +157,30 @@ fn configure(mut client: Client, seed: u64, count: &AtomicU64, record: &mut Reco
             (None, _) => {
                 let fresh = Content { seed: 0, size: 0 };
                 record.unanswered = Some(Some(fresh));
-                (Some(fresh), client.put(path, b"").map(|response| response.status))
+                (
+                    Some(fresh),
+                    client.put(path, b"").map(|response| response.status),
+                )
             }
             (Some(_), 0) => {
                 record.unanswered = Some(None);
                 (None, client.delete(path).map(|response| response.status))
             }
             (Some(_), _) => {
-                let tagged = Content { seed: random.below(1 << 40) + 1, size: 0 };
+                let tagged = Content {
+                    seed: random.below(1 << 40) + 1,
+                    size: 0,
+                };
                 record.unanswered = Some(Some(tagged));
                 (Some(tagged), put_tag(&mut client, path, tagged.seed))
             }
         };
         match answered {
             Ok(200 | 204) => {
-                *record = Record { acknowledged: wanted, unanswered: None };
+                *record = Record {
+                    acknowledged: wanted,
+                    unanswered: None,
+                };
                 count.fetch_add(1, Ordering::SeqCst);
             }
             Ok(status) => panic!("{path}: {status} for {wanted:?} after {there:?}"),
@@ -156,13 +195,24 @@ fn put_tag(client: &mut Client, path: &str, value: u64) -> std::io::Result<u16> 
     );
     let query = &[("tagging", "")];
     let body = Body::Bytes(body.as_bytes());
-    let request = Request { method: "PUT", path, query, body, ..Request::default() };
+    let request = Request {
+        method: "PUT",
+        path,
+        query,
+        body,
+        ..Request::default()
+    };
     client.send(request).map(|response| response.status)
 }
 
 fn read_tag(client: &mut Client, path: &str) -> Option<Content> {
     let query = &[("tagging", "")];
-    let request = Request { method: "GET", path, query, ..Request::default() };
+    let request = Request {
+        method: "GET",
+        path,
+        query,
+        ..Request::default()
+    };
     let response = client.send(request).unwrap();
     match response.element("Code").as_deref() {
         Some("NoSuchBucket") => None,
@@ -181,32 +231,55 @@ fn compare(client: &mut Client, all: &mut [Records]) {
     for (key, record) in all.iter_mut().flatten() {
         let response = client.get(key).unwrap();
         let candidates = [Some(record.acknowledged), record.unanswered];
-        let seen = candidates.into_iter().flatten().find(|candidate| match candidate {
-            None => response.status == 404,
-            Some(content) => response.status == 200 && response.body == content.bytes(),
-        });
+        let seen = candidates
+            .into_iter()
+            .flatten()
+            .find(|candidate| match candidate {
+                None => response.status == 404,
+                Some(content) => response.status == 200 && response.body == content.bytes(),
+            });
         let Some(seen) = seen else {
             let (status, size) = (response.status, response.body.len());
             panic!("{key}: status {status} with {size} bytes is none of {record:?}");
         };
         present += usize::from(seen.is_some());
-        *record = Record { acknowledged: seen, unanswered: None };
+        *record = Record {
+            acknowledged: seen,
+            unanswered: None,
+        };
     }
-    let listed = client.get("/bucket").unwrap().text().matches("<Key>").count();
-    assert_eq!(listed, present, "the listing has other keys than the records");
+    let listed = client
+        .get("/bucket")
+        .unwrap()
+        .text()
+        .matches("<Key>")
+        .count();
+    assert_eq!(
+        listed, present,
+        "the listing has other keys than the records"
+    );
 }
 
 fn compare_configured(client: &mut Client, record: &mut Record) {
     let seen = read_tag(client, "/configured");
     let possible = seen == record.acknowledged || record.unanswered == Some(seen);
-    assert!(possible, "the bucket is {seen:?}, which is none of {record:?}");
-    *record = Record { acknowledged: seen, unanswered: None };
+    assert!(
+        possible,
+        "the bucket is {seen:?}, which is none of {record:?}"
+    );
+    *record = Record {
+        acknowledged: seen,
+        unanswered: None,
+    };
 }
 
 fn round(folder: &Path, random: &mut Random, all: &mut [Records], configured: &mut Record) -> u64 {
     let daemon = Daemon::start(Path::new(env!("CARGO_BIN_EXE_billet")), folder, SMALL).unwrap();
     let mut client = daemon.client();
-    assert!(matches!(client.put("/bucket", b"").unwrap().status, 200 | 409));
+    assert!(matches!(
+        client.put("/bucket", b"").unwrap().status,
+        200 | 409
+    ));
     compare(&mut client, all);
     compare_configured(&mut client, configured);
     let count = AtomicU64::new(0);
@@ -233,7 +306,10 @@ fn round(folder: &Path, random: &mut Random, all: &mut [Records], configured: &m
 const SMALL: &[&str] = &["--set", "journal.seal_bytes=8MiB"];
 
 fn setting(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+    std::env::var(name)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(default)
 }
 
 #[test]

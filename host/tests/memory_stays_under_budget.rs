@@ -3,7 +3,12 @@
 //!
 //! `BILLET_LARGE_BYTES` sets the size (512 MiB where it is not set; 5 GiB is the full trial).
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -23,7 +28,10 @@ const SLACK_BYTES: u64 = 64 << 20;
 /// Highest resident memory so far, in bytes.
 fn peak_bytes(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmHWM:"))
+        .unwrap();
     let kibibytes: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
     kibibytes << 10
 }
@@ -84,12 +92,30 @@ fn memory_stays_under_budget() {
         .collect();
     // A block whose size has no factor in common with a leaf, so that leaves differ.
     let block: Vec<u8> = (0..65_537_u32).map(|index| (index % 251) as u8).collect();
-    let body = Body::Repeat { block: &block, size };
+    let body = Body::Repeat {
+        block: &block,
+        size,
+    };
     let path = "/large/object";
-    let put = client.send(Request { method: "PUT", path, body, ..Request::default() }).unwrap();
+    let put = client
+        .send(Request {
+            method: "PUT",
+            path,
+            body,
+            ..Request::default()
+        })
+        .unwrap();
     assert_eq!(put.status, 200, "{}", put.text());
-    let mut count = Count { bytes: 0, wrong: false, block: block.clone() };
-    let get = Request { method: "GET", path, ..Request::default() };
+    let mut count = Count {
+        bytes: 0,
+        wrong: false,
+        block: block.clone(),
+    };
+    let get = Request {
+        method: "GET",
+        path,
+        ..Request::default()
+    };
     assert_eq!(client.send_to(get, &mut count).unwrap().status, 200);
     assert_eq!((count.bytes, count.wrong), (size, false));
     let budget = (BUFFERS_COUNT << 20) + CACHES_BYTES;

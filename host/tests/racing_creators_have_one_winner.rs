@@ -1,6 +1,11 @@
 //! A hundred racing `If-None-Match: *` PUTs of one key give exactly one 200, in every round.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
 
 use std::path::Path;
 use std::sync::Barrier;
@@ -26,13 +31,23 @@ fn racing_creators_have_one_winner() {
             barrier.wait();
             let headers = &[("if-none-match", "*")];
             let body = Body::Bytes(bytes.as_bytes());
-            let request = Request { method: "PUT", path: &path, headers, body, query: &[] };
+            let request = Request {
+                method: "PUT",
+                path: &path,
+                headers,
+                body,
+                query: &[],
+            };
             (client.send(request).unwrap().status, bytes)
         };
         let answers: Vec<(u16, String)> = std::thread::scope(|scope| {
-            let threads: Vec<_> =
-                (0..CREATORS).map(|number| scope.spawn(move || race(number))).collect();
-            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            let threads: Vec<_> = (0..CREATORS)
+                .map(|number| scope.spawn(move || race(number)))
+                .collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap())
+                .collect()
         });
         let winners: Vec<&str> = answers
             .iter()
@@ -40,7 +55,11 @@ fn racing_creators_have_one_winner() {
             .map(|(_, bytes)| bytes.as_str())
             .collect();
         assert_eq!(winners.len(), 1, "{answers:?}");
-        assert!(answers.iter().all(|(status, _)| matches!(status, 200 | 409 | 412)));
+        assert!(
+            answers
+                .iter()
+                .all(|(status, _)| matches!(status, 200 | 409 | 412))
+        );
         assert_eq!(daemon.client().get(&path).unwrap().text(), winners[0]);
     }
 }

@@ -1,7 +1,7 @@
 //! Measures Billet beside a plain server with the same hashes and writes, an empty component, and
 //! the peers that are installed: in one run, in turns, one table.
 //!
-//! Must never compare figures of different runs, nor leave a server or a file behind.
+//! Must never compare figures of different runs, nor leave a server or its data behind.
 
 mod rounds;
 mod sections;

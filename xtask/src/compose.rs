@@ -55,7 +55,9 @@ pub fn run(adapter: Option<&str>) -> Result<(), String> {
 
 fn target() -> Result<PathBuf, String> {
     let metadata = crate::arrows::metadata()?;
-    let target = metadata["target_directory"].as_str();
+    let target = metadata
+        .get("target_directory")
+        .and_then(|text| text.as_str());
     target
         .map(PathBuf::from)
         .ok_or_else(|| "cargo metadata names no target directory".to_owned())

@@ -49,66 +49,46 @@ fn tidy() -> Result<(), String> {
     }
 }
 
+/// Guests, which are built for WebAssembly only.
+const GUESTS: [&str; 4] = [
+    "billet-gateway",
+    "billet-mst",
+    "billet-adapter-wasi-filesystem",
+    "billet-bench-guest",
+];
+
 fn lint() -> Result<(), String> {
-    let native = [
-        "--workspace",
-        "--exclude",
-        "billet-gateway",
-        "--exclude",
-        "billet-mst",
-        "--exclude",
-        "billet-adapter-wasi-filesystem",
-        "--exclude",
-        "billet-bench-guest",
-    ];
-    let guests = [
-        "-p",
-        "billet-gateway",
-        "-p",
-        "billet-mst",
-        "-p",
-        "billet-adapter-wasi-filesystem",
-        "-p",
-        "billet-bench-guest",
+    cargo(&["fmt", "--all", "--check"])?;
+    let mut native = vec!["clippy", "--release", "--all-targets"];
+    native.extend(all_but(&GUESTS));
+    native.extend(DENY_WARNINGS);
+    cargo(&native)?;
+    let mut guests = vec![
+        "clippy",
+        "--profile",
+        "component",
         "--target",
         "wasm32-wasip2",
     ];
-    cargo(&["fmt", "--all", "--check"])?;
-    cargo(
-        &[
-            &["clippy", "--release", "--all-targets"],
-            &native[..],
-            &DENY_WARNINGS,
-        ]
-        .concat(),
-    )?;
-    cargo(
-        &[
-            &["clippy", "--profile", "component"],
-            &guests[..],
-            &DENY_WARNINGS,
-        ]
-        .concat(),
-    )
+    guests.extend(GUESTS.iter().flat_map(|guest| ["-p", guest]));
+    guests.extend(DENY_WARNINGS);
+    cargo(&guests)
+}
+
+/// Arguments that name the whole workspace without some packages.
+fn all_but(packages: &[&'static str]) -> Vec<&'static str> {
+    let excluded = packages.iter().flat_map(|package| ["--exclude", package]);
+    std::iter::once("--workspace").chain(excluded).collect()
 }
 
 const DENY_WARNINGS: [&str; 3] = ["--", "-D", "warnings"];
 
 /// One profile for everything, so that dependencies are built once.
 fn test() -> Result<(), String> {
-    let native = [
-        "--workspace",
-        "--exclude",
-        "billet-gateway",
-        "--exclude",
-        "billet-mst",
-        "--exclude",
-        "billet-adapter-wasi-filesystem",
-        "--exclude",
-        "billet-bench-guest",
-    ];
     cargo(&["build", "--release"])?;
-    cargo(&[&["test", "--release"], &native[..]].concat())
+    let mut native = vec!["test", "--release"];
+    native.extend(all_but(&GUESTS));
+    cargo(&native)
 }
 
 fn cargo(arguments: &[&str]) -> Result<(), String> {

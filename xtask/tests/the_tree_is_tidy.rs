@@ -41,7 +41,10 @@ fn each_rule_sees_its_breach() {
 fn an_arrow_that_was_not_drawn_is_seen() {
     let metadata = serde_json::json!({"packages": [{
         "name": "billet-host", "manifest_path": "/x/host/Cargo.toml",
-        "dependencies": [{"name": "billet-tree", "kind": null}, {"name": "billet-s3", "kind": "dev"}],
+        "dependencies": [
+            {"name": "billet-tree", "kind": null},
+            {"name": "billet-s3", "kind": "dev"},
+        ],
     }]});
     let mut problems = Vec::new();
     xtask::arrows::check(&metadata, &mut problems).unwrap();

@@ -96,7 +96,8 @@ impl Place<'_> {
                 S3Error::entity_too_small(part.size, part.least, part.number, &part.etag)
             }
             Refusal::Mismatch(what) if what == "size" => S3Error::invalid_request(
-                "The provided 'x-amz-mp-object-size' header value does not match what was computed.",
+                "The provided 'x-amz-mp-object-size' header value does not match what was \
+                 computed.",
             ),
             Refusal::Mismatch(what) => S3Error::bad_checksum(&algorithm(&what)),
             Refusal::KeyTooLong => S3Error::key_too_long(self.key.len(), MAX_KEY_BYTES),

@@ -219,7 +219,8 @@ fn trailers_of_every_algorithm() {
         ),
         (
             "x-amz-checksum-sha512",
-            "uiz+VuENyLjzFxWrdmbN/NdIdldj/V3saJF6FsckcYu6xu26fM0CfAaTySaoFJmIdI2m5wbYMJxtShQ1PXk3Tg==",
+            "uiz+VuENyLjzFxWrdmbN/NdIdldj/V3saJF6FsckcYu6xu26fM0CfAaTySaoFJmIdI2m5wbY\
+             MJxtShQ1PXk3Tg==",
         ),
         ("x-amz-checksum-md5", "EtWtthXtCk3RxUiXKw+ydw=="),
         ("x-amz-checksum-xxhash64", "McmxUfNFLUs="),

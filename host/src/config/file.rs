@@ -17,7 +17,11 @@ pub(super) fn read(
     let table = match text.parse::<toml::Table>() {
         Ok(table) => table,
         Err(error) => {
-            problems.push(format!("{}: {}", path.display(), error.to_string().trim_end()));
+            problems.push(format!(
+                "{}: {}",
+                path.display(),
+                error.to_string().trim_end()
+            ));
             return;
         }
     };
@@ -31,7 +35,13 @@ pub(super) fn read(
                 (None, _) => problems.push(unknown(&name, &origin)),
                 (Some(setting), value) => match plain(&value) {
                     Some(text) => {
-                        values.insert(setting.name, Given { text, origin: origin.clone() });
+                        values.insert(
+                            setting.name,
+                            Given {
+                                text,
+                                origin: origin.clone(),
+                            },
+                        );
                     }
                     None => problems.push(format!(
                         "{name} ({origin}) should be a text, a number or a list of texts"

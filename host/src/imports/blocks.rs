@@ -46,7 +46,9 @@ impl blocks::HostWithStore<Guest> for Host {
 
 /// Blocks within the limits. The store checks that they are what their CIDs say.
 fn checked(blocks: Vec<blocks::Block>) -> Result<Vec<(Cid, Bytes)>, StoreError> {
-    let bytes = blocks.iter().fold(0_usize, |sum, block| sum.saturating_add(block.bytes.len()));
+    let bytes = blocks
+        .iter()
+        .fold(0_usize, |sum, block| sum.saturating_add(block.bytes.len()));
     if bytes > LIST_BYTES_MAX {
         return Err(invalid("more than 4 MiB of blocks"));
     }
@@ -64,9 +66,16 @@ async fn get_many(
     if cids.len() > CIDS_MAX {
         return Err(invalid("too many CIDs"));
     }
-    let max_bytes = usize::try_from(max_bytes).unwrap_or(usize::MAX).min(LIST_BYTES_MAX);
-    let cids = cids.iter().map(|cid| parse_cid(cid)).collect::<Result<Vec<_>, _>>()?;
-    storage.run(move |store| get_all(store, &cids, max_bytes)).await
+    let max_bytes = usize::try_from(max_bytes)
+        .unwrap_or(usize::MAX)
+        .min(LIST_BYTES_MAX);
+    let cids = cids
+        .iter()
+        .map(|cid| parse_cid(cid))
+        .collect::<Result<Vec<_>, _>>()?;
+    storage
+        .run(move |store| get_all(store, &cids, max_bytes))
+        .await
 }
 
 fn get_all(

@@ -32,76 +32,122 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
 
 fn link_buckets(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     let mut buckets = linker.instance("billet:bucket/buckets@0.1.0")?;
-    read(&mut buckets, "head", |accessor, native, (name,): (String,)| {
-        Box::pin(async move { native.billet_bucket_buckets().call_head(accessor, name).await })
-    })?;
+    read(
+        &mut buckets,
+        "head",
+        |accessor, native, (name,): (String,)| {
+            Box::pin(async move {
+                native
+                    .billet_bucket_buckets()
+                    .call_head(accessor, name)
+                    .await
+            })
+        },
+    )?;
     type Listing = (String, Option<String>, u32);
-    read(&mut buckets, "list-buckets", |accessor, native, (prefix, after, limit): Listing| {
-        Box::pin(async move {
-            let buckets = native.billet_bucket_buckets();
-            let page: Answer<(Vec<Bucket>, bool)> =
-                buckets.call_list_buckets(accessor, prefix, after, limit).await?;
-            Ok(page)
-        })
-    })
+    read(
+        &mut buckets,
+        "list-buckets",
+        |accessor, native, (prefix, after, limit): Listing| {
+            Box::pin(async move {
+                let buckets = native.billet_bucket_buckets();
+                let page: Answer<(Vec<Bucket>, bool)> = buckets
+                    .call_list_buckets(accessor, prefix, after, limit)
+                    .await?;
+                Ok(page)
+            })
+        },
+    )
 }
 
 fn link_objects(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     let mut objects = linker.instance("billet:bucket/objects@0.1.0")?;
-    read(&mut objects, "lookup", |accessor, native, (log, key): (String, String)| {
-        Box::pin(async move {
-            let found: Answer<Object> =
-                native.billet_bucket_objects().call_lookup(accessor, log, key).await?;
-            Ok(found)
-        })
-    })?;
+    read(
+        &mut objects,
+        "lookup",
+        |accessor, native, (log, key): (String, String)| {
+            Box::pin(async move {
+                let found: Answer<Object> = native
+                    .billet_bucket_objects()
+                    .call_lookup(accessor, log, key)
+                    .await?;
+                Ok(found)
+            })
+        },
+    )?;
     type Range = (Vec<u8>, u64, u64, u32);
-    read(&mut objects, "spans", |accessor, native, (root, offset, length, limit): Range| {
-        Box::pin(async move {
-            let objects = native.billet_bucket_objects();
-            let spans: Answer<Vec<Span>> =
-                objects.call_spans(accessor, root, offset, length, limit).await?;
-            Ok(spans)
-        })
-    })?;
-    read(&mut objects, "list-objects", |accessor, native, (log, query): (String, ListingQuery)| {
-        Box::pin(async move {
-            let page: Answer<Page> =
-                native.billet_bucket_objects().call_list_objects(accessor, log, query).await?;
-            Ok(page)
-        })
-    })?;
+    read(
+        &mut objects,
+        "spans",
+        |accessor, native, (root, offset, length, limit): Range| {
+            Box::pin(async move {
+                let objects = native.billet_bucket_objects();
+                let spans: Answer<Vec<Span>> = objects
+                    .call_spans(accessor, root, offset, length, limit)
+                    .await?;
+                Ok(spans)
+            })
+        },
+    )?;
+    read(
+        &mut objects,
+        "list-objects",
+        |accessor, native, (log, query): (String, ListingQuery)| {
+            Box::pin(async move {
+                let page: Answer<Page> = native
+                    .billet_bucket_objects()
+                    .call_list_objects(accessor, log, query)
+                    .await?;
+                Ok(page)
+            })
+        },
+    )?;
     link_uploads(&mut objects)
 }
 
 fn link_uploads(objects: &mut Instance<'_>) -> wasmtime::Result<()> {
     type Uploads = (String, ListingQuery, Option<String>);
-    read(objects, "list-uploads", |accessor, native, (log, query, after): Uploads| {
-        Box::pin(async move {
-            let objects = native.billet_bucket_objects();
-            let page: Answer<UploadPage> =
-                objects.call_list_uploads(accessor, log, query, after).await?;
-            Ok(page)
-        })
-    })?;
+    read(
+        objects,
+        "list-uploads",
+        |accessor, native, (log, query, after): Uploads| {
+            Box::pin(async move {
+                let objects = native.billet_bucket_objects();
+                let page: Answer<UploadPage> = objects
+                    .call_list_uploads(accessor, log, query, after)
+                    .await?;
+                Ok(page)
+            })
+        },
+    )?;
     type Parts = (String, String, String, u32, u32);
-    read(objects, "list-parts", |accessor, native, (log, key, upload, after, limit): Parts| {
-        Box::pin(async move {
-            let objects = native.billet_bucket_objects();
-            let page: Answer<PartPage> =
-                objects.call_list_parts(accessor, log, key, upload, after, limit).await?;
-            Ok(page)
-        })
-    })?;
+    read(
+        objects,
+        "list-parts",
+        |accessor, native, (log, key, upload, after, limit): Parts| {
+            Box::pin(async move {
+                let objects = native.billet_bucket_objects();
+                let page: Answer<PartPage> = objects
+                    .call_list_parts(accessor, log, key, upload, after, limit)
+                    .await?;
+                Ok(page)
+            })
+        },
+    )?;
     type Assemble = (String, String, String, Vec<NamedPart>);
-    read(objects, "assemble", |accessor, native, (log, key, upload, parts): Assemble| {
-        Box::pin(async move {
-            let objects = native.billet_bucket_objects();
-            let assembly: Answer<Assembly> =
-                objects.call_assemble(accessor, log, key, upload, parts).await?;
-            Ok(assembly)
-        })
-    })
+    read(
+        objects,
+        "assemble",
+        |accessor, native, (log, key, upload, parts): Assemble| {
+            Box::pin(async move {
+                let objects = native.billet_bucket_objects();
+                let assembly: Answer<Assembly> = objects
+                    .call_assemble(accessor, log, key, upload, parts)
+                    .await?;
+                Ok(assembly)
+            })
+        },
+    )
 }
 
 fn link_changes(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
@@ -146,7 +192,9 @@ where
     instance.func_wrap_concurrent(name, move |accessor, parameters: P| {
         Box::pin(async move {
             let mst = accessor.with(|mut store| mst(store.get()))?;
-            let answer = mst.read(move |accessor, native| call(accessor, native, parameters)).await;
+            let answer = mst
+                .read(move |accessor, native| call(accessor, native, parameters))
+                .await;
             let lost = |Lost| Err(Refusal::Invalid(LOST_READ.to_owned()));
             Ok((answer.unwrap_or_else(lost),))
         })

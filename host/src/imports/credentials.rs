@@ -27,7 +27,10 @@ impl credentials::Host for Guest {
         };
         let verdict = self.front()?.credentials.verify(&signature);
         Ok(verdict
-            .map(|principal| credentials::Principal { id: principal.id, name: principal.name })
+            .map(|principal| credentials::Principal {
+                id: principal.id,
+                name: principal.name,
+            })
             .map_err(|refusal| match refusal {
                 traits::Refusal::UnknownKey => credentials::Refusal::UnknownKey,
                 traits::Refusal::Mismatch => credentials::Refusal::Mismatch,

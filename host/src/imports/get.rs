@@ -15,10 +15,10 @@ use futures::stream;
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use tokio::sync::oneshot;
-use wasmtime::{AsContextMut, StoreContextMut};
 use wasmtime::component::{
     Access, Accessor, FutureReader, Source, StreamConsumer, StreamReader, StreamResult,
 };
+use wasmtime::{AsContextMut, StoreContextMut};
 use wasmtime_wasi_http::p3::Request;
 use wasmtime_wasi_http::p3::bindings::http::types::HostRequestWithStore;
 use wasmtime_wasi_http::{Error as HttpError, WasiHttp, WasiHttpView};
@@ -48,14 +48,24 @@ pub(super) async fn get(
         let spans: Spans = match rest {
             Some(rest) => {
                 let (sender, receiver) = mpsc::channel(SPANS_AHEAD);
-                rest.pipe(access, Collector { sender, spans: Vec::new() })?;
+                rest.pipe(
+                    access,
+                    Collector {
+                        sender,
+                        spans: Vec::new(),
+                    },
+                )?;
                 Box::pin(stream::iter(first).chain(receiver))
             }
             None => Box::pin(stream::iter(first)),
         };
         Ok::<_, wasmtime::Error>((effects, peer, spans))
     })?;
-    let mut outflow = Outflow { effects, peer, spans };
+    let mut outflow = Outflow {
+        effects,
+        peer,
+        spans,
+    };
     let leading = match outflow.next().await {
         Some(Err(error)) => return Ok(Err(error)),
         Some(Ok(bytes)) => Some(bytes),
@@ -139,7 +149,11 @@ impl Outflow {
         let buffers = Arc::clone(&self.effects.buffers);
         // The whole block is read and checked, whatever is asked of it. A span from the middle of
         // a leaf tells nothing about the leaf's size.
-        let whole = if span.offset == 0 { length } else { BUFFER_BYTES };
+        let whole = if span.offset == 0 {
+            length
+        } else {
+            BUFFER_BYTES
+        };
         let mut buffer = buffers.take(whole, self.peer.clone()).await?;
         let offset = span.offset;
         let reading = self.effects.storage.run(move |store| {
@@ -169,7 +183,9 @@ impl Outflow {
         tokio::spawn(async move {
             let mut outcome = Ok(());
             if let Some(bytes) = leading
-                && futures::SinkExt::send(&mut frames, Ok(Frame::data(bytes))).await.is_err()
+                && futures::SinkExt::send(&mut frames, Ok(Frame::data(bytes)))
+                    .await
+                    .is_err()
             {
                 return;
             }
@@ -180,7 +196,9 @@ impl Outflow {
                     HttpError::InternalError(Some(text))
                 });
                 let failed = frame.is_err();
-                let gone = futures::SinkExt::send(&mut frames, frame.map(Frame::data)).await.is_err();
+                let gone = futures::SinkExt::send(&mut frames, frame.map(Frame::data))
+                    .await
+                    .is_err();
                 if failed || gone {
                     break;
                 }

@@ -30,7 +30,10 @@ impl journal::HostWithStore<Guest> for Host {
     async fn head(accessor: &Accessor<Guest, Self>, log: String) -> Answer<Standing> {
         let storage = storage(accessor);
         // Heads are in memory or in hot pages: a thread would cost more than the look.
-        let standing = storage.store().head(&log).map_err(|error| storage.tell(error));
+        let standing = storage
+            .store()
+            .head(&log)
+            .map_err(|error| storage.tell(error));
         Ok(standing.map(|standing| Standing {
             now_ms: standing.now_ms,
             newest: standing.newest.map(|head| position(log, head)),
@@ -44,9 +47,14 @@ impl journal::HostWithStore<Guest> for Host {
     ) -> Answer<Vec<Position>> {
         let limit = usize::try_from(limit.min(PAGE_MAX)).unwrap_or(0);
         let storage = storage(accessor);
-        let heads = storage.run(move |store| store.heads("", after.as_deref(), limit)).await;
+        let heads = storage
+            .run(move |store| store.heads("", after.as_deref(), limit))
+            .await;
         Ok(heads.map(|heads| {
-            heads.into_iter().map(|(log, head)| position(log, head)).collect()
+            heads
+                .into_iter()
+                .map(|(log, head)| position(log, head))
+                .collect()
         }))
     }
 
@@ -68,15 +76,22 @@ impl journal::HostWithStore<Guest> for Host {
             return Ok(Err(invalid("this instance only reads")));
         }
         let commit = match checked(log, expect, change, rows) {
-            Ok(commit) => CommitRequest { adopt, hold, discard, ..commit },
+            Ok(commit) => CommitRequest {
+                adopt,
+                hold,
+                discard,
+                ..commit
+            },
             Err(error) => return Ok(Err(error)),
         };
         let start = Instant::now();
         let committed = effects.storage.commit(commit).await;
         effects.metrics.commit_latency.observe(start.elapsed());
         effects.metrics.commits.add(usize::from(committed.is_ok()));
-        Ok(committed
-            .map(|done| Committed { commit: done.commit.to_bytes().to_vec(), seq: done.seq }))
+        Ok(committed.map(|done| Committed {
+            commit: done.commit.to_bytes().to_vec(),
+            seq: done.seq,
+        }))
     }
 
     async fn discard(accessor: &Accessor<Guest, Self>, claims: Vec<u64>) -> Answer<()> {
@@ -118,7 +133,10 @@ fn checked(
     }
     let long = |row: &RowChange| {
         row.key.len() > ROW_KEY_BYTES_MAX
-            || row.value.as_ref().is_some_and(|value| value.len() > ROW_VALUE_BYTES_MAX)
+            || row
+                .value
+                .as_ref()
+                .is_some_and(|value| value.len() > ROW_VALUE_BYTES_MAX)
     };
     if rows.iter().any(long) {
         return Err(invalid("a row is too long"));
@@ -133,8 +151,19 @@ fn checked(
         }),
         None => None,
     };
-    let row = |row: RowChange| Row { key: row.key.into(), value: row.value.map(Into::into) };
+    let row = |row: RowChange| Row {
+        key: row.key.into(),
+        value: row.value.map(Into::into),
+    };
     let rows = rows.into_iter().map(row).collect();
     let none = Vec::new;
-    Ok(CommitRequest { log, expect, change, rows, adopt: none(), hold: none(), discard: none() })
+    Ok(CommitRequest {
+        log,
+        expect,
+        change,
+        rows,
+        adopt: none(),
+        hold: none(),
+        discard: none(),
+    })
 }

@@ -9,7 +9,10 @@ pub(crate) mod bucket;
 pub(crate) mod config;
 pub(crate) mod credentials;
 
-#[allow(unreachable_pub, reason = "generated code names its resource as public")]
+#[allow(
+    unreachable_pub,
+    reason = "generated code names its resource as public"
+)]
 pub mod digest;
 pub(crate) mod durability;
 pub(crate) mod get;

@@ -60,7 +60,11 @@ pub(super) async fn put(
         content.pipe(access, consumer)?;
         Ok::<_, wasmtime::Error>(effects)
     })?;
-    let body = Intake { effects, digesters, leaves: Vec::new() };
+    let body = Intake {
+        effects,
+        digesters,
+        leaves: Vec::new(),
+    };
     Ok(body.take_in(space, size, &algorithms, filled, ended).await)
 }
 
@@ -103,7 +107,9 @@ struct Cutter {
 impl Cutter {
     /// The size of the leaf that comes next.
     fn leaf_bytes(&self) -> usize {
-        usize::try_from(self.left).unwrap_or(usize::MAX).min(BUFFER_BYTES)
+        usize::try_from(self.left)
+            .unwrap_or(usize::MAX)
+            .min(BUFFER_BYTES)
     }
 
     /// Makes sure that there is a buffer with room.
@@ -132,14 +138,18 @@ impl Cutter {
 
     /// Takes bytes into the leaf; how many, or how the stream ends here.
     fn fill(&mut self, bytes: &[u8]) -> Result<usize, Ending> {
-        let Some(buffer) = &mut self.filling else { return Ok(0) };
+        let Some(buffer) = &mut self.filling else {
+            return Ok(0);
+        };
         let leaf = buffer.bytes_mut();
         let whole = usize::try_from(self.left)
             .unwrap_or(usize::MAX)
             .min(BUFFER_BYTES.saturating_sub(leaf.len()));
         let count = bytes.len().min(whole);
         leaf.extend_from_slice(bytes.get(..count).unwrap_or_default());
-        self.left = self.left.saturating_sub(u64::try_from(count).unwrap_or(u64::MAX));
+        self.left = self
+            .left
+            .saturating_sub(u64::try_from(count).unwrap_or(u64::MAX));
         let full = leaf.len() == BUFFER_BYTES || self.left == 0;
         if full && let Some(buffer) = self.filling.take() {
             self.leaves.try_send(buffer).map_err(|_| Ending::Short)?;
@@ -227,13 +237,22 @@ impl Intake {
             Ending::Long => return Err(invalid("more bytes than declared")),
             Ending::NoBuffer => return Err(NoBuffer.into()),
         }
-        let digests = algorithms.iter().zip(self.digesters.drain(..)).map(|(name, state)| {
-            Digest { algorithm: name.clone(), value: state.finish() }
-        });
+        let digests = algorithms
+            .iter()
+            .zip(self.digesters.drain(..))
+            .map(|(name, state)| Digest {
+                algorithm: name.clone(),
+                value: state.finish(),
+            });
         let digests = digests.collect();
         let claim = writer.finish().map_err(|error| storage.tell(error))?;
         let leaves = std::mem::take(&mut self.leaves);
-        Ok(Body { claim, size, leaves, digests })
+        Ok(Body {
+            claim,
+            size,
+            leaves,
+            digests,
+        })
     }
 
     /// Hashes a leaf and appends it; digests of the whole go on beside it, each on a thread of its
@@ -269,10 +288,14 @@ impl Intake {
         let (writer, cid, along) = append.await?;
         self.digesters = along;
         for digester in beside {
-            self.digesters.push(digester.await.map_err(|error| task_ended(&error))?);
+            self.digesters
+                .push(digester.await.map_err(|error| task_ended(&error))?);
         }
         let length = u32::try_from(length).map_err(|_| invalid("leaf too long"))?;
-        self.leaves.push(Leaf { cid: cid.to_bytes().to_vec(), length });
+        self.leaves.push(Leaf {
+            cid: cid.to_bytes().to_vec(),
+            length,
+        });
         Ok(writer)
     }
 }

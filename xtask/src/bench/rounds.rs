@@ -102,9 +102,10 @@ impl Bench {
     ) -> Result<Value, String> {
         let mut report = load(&target().join("release/billet-bench"), server, arguments)?;
         let name = server.kind.name();
+        let rate = report["done_per_s"].as_f64().unwrap_or(0.0);
         println!(
-            "  {what}, {name}: {:.1}/s, {}",
-            report["done_per_s"], report["failures"]
+            "  {what}, {name}: {rate:.1}/s, failures {}",
+            report["failures"]
         );
         report["server"] = name.into();
         report["what"] = what.into();

@@ -235,6 +235,9 @@ impl Drop for Server {
             let _ = self.child.kill();
             let _ = self.child.wait();
         }
+        if let Some(trace) = &self.trace {
+            let _ = fs::remove_file(trace);
+        }
         if !self.folder.as_os_str().is_empty() {
             let _ = fs::remove_dir_all(&self.folder);
         }

@@ -1,0 +1,86 @@
+//! Heads that are too long, too odd or ambiguous are refused before any component sees them.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
+#![allow(clippy::arithmetic_side_effects, dead_code, unreachable_pub)]
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::time::Duration;
+
+use billet_client::daemon::Daemon;
+
+/// What the server says to these bytes, up to the end of the connection or its silence.
+fn ask(address: SocketAddr, text: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    stream.write_all(text.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    // A reset ends the answer, too.
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[test]
+fn heads_are_bounded() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let program = Path::new(env!("CARGO_BIN_EXE_billet"));
+    let daemon = Daemon::start(program, &folder.path().join("store"), &[]).unwrap();
+    let end = "Host: a\r\nConnection: close\r\n";
+    let (long, target) = ("y".repeat(20_000), "x".repeat(9_000));
+    for (text, status) in [
+        (
+            format!(
+                "PUT /b HTTP/1.1\r\n{end}Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"
+            ),
+            400,
+        ),
+        (
+            format!(
+                "PUT /b HTTP/1.1\r\n{end}Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n"
+            ),
+            400,
+        ),
+        (
+            format!("PUT /b HTTP/1.1\r\n{end}Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc"),
+            400,
+        ),
+        (
+            format!("PUT /b HTTP/1.1\r\n{end}Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc"),
+            400,
+        ),
+        (format!("GET /b HTTP/1.1\r\n{end}X: {long}\r\n\r\n"), 431),
+        (format!("GET /{target} HTTP/1.1\r\n{end}\r\n"), 414),
+        (
+            "GET /b HTTP/1.1\r\nConnection: close\r\n\r\n".to_owned(),
+            400,
+        ),
+        (format!("GET /b HTTP/1.1\r\nHost: b\r\n{end}\r\n"), 400),
+        (
+            "GET /b HTTP/1.1\r\nHost: a b\r\nConnection: close\r\n\r\n".to_owned(),
+            400,
+        ),
+        (format!("GET /b HTTP/1.1\r\n{end}\r\n"), 403),
+    ] {
+        let answer = ask(daemon.address, &text);
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{text:.90}\n{answer}"
+        );
+    }
+    let pipelined = "GET /b HTTP/1.1\r\nHost: a\r\n\r\nGET /c HTTP/1.1\r\nHost: a\r\n\r\n";
+    let answer = ask(daemon.address, pipelined);
+    assert_eq!(answer.matches("HTTP/1.1 ").count(), 2, "{answer}");
+    assert!(
+        answer.contains("HTTP/1.1 400 ") && answer.ends_with("pipelined request"),
+        "{answer}"
+    );
+}
