@@ -51,13 +51,21 @@ fn variable(name: &str) -> Result<OsString, String> {
 /// Builds all components; the folder that holds them.
 fn build(workspace: &Path, out: &Path) -> Result<PathBuf, Box<dyn Error>> {
     for input in ["components", "crates", "wit", "Cargo.toml", "Cargo.lock"] {
-        println!("cargo::rerun-if-changed={}", workspace.join(input).display());
+        println!(
+            "cargo::rerun-if-changed={}",
+            workspace.join(input).display()
+        );
     }
     // <target>/<profile>/build/<package>/out
-    let target = out.ancestors().nth(4).ok_or("OUT_DIR is not in a target folder")?;
+    let target = out
+        .ancestors()
+        .nth(4)
+        .ok_or("OUT_DIR is not in a target folder")?;
     let target = target.join("components");
     let mut cargo = Command::new(variable("CARGO")?);
-    cargo.current_dir(workspace).args(["build", "--profile", PROFILE, "--target", TARGET]);
+    cargo
+        .current_dir(workspace)
+        .args(["build", "--profile", PROFILE, "--target", TARGET]);
     cargo.arg("--target-dir").arg(&target);
     for name in COMPONENTS {
         cargo.arg("--package").arg(format!("billet-{name}"));
@@ -80,7 +88,11 @@ fn source(folder: &Path) -> Result<String, Box<dyn Error>> {
         println!("cargo::rerun-if-changed={}", file.display());
         writeln!(text, "/// The component `{name}`.")?;
         let constant = name.to_uppercase();
-        writeln!(text, "pub const {constant}: &[u8] = include_bytes!({:?});", file.display())?;
+        writeln!(
+            text,
+            "pub const {constant}: &[u8] = include_bytes!({:?});",
+            file.display()
+        )?;
     }
     text.push_str("/// Calls a macro with the name of each component, one after another.\n");
     text.push_str("#[macro_export]\nmacro_rules! for_each_component {\n    ($each:ident) => {\n");
