@@ -2,6 +2,7 @@
 //!
 //! Must never measure Billet with other arguments than those it stands beside.
 
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::Bench;
@@ -226,21 +227,26 @@ fn memory(bench: &mut Bench) -> Result<(), String> {
 
 /// From the start of the process to the first object read, with many segments and keys.
 fn restart(bench: &mut Bench) -> Result<(), String> {
-    // Small segments make many of few bytes.
-    let arguments = ["--set", "journal.seal_bytes=512KiB"];
     let folder = bench.folder.join("restart");
     let _ = std::fs::remove_dir_all(&folder);
+    let done = restart_in(bench, folder.clone());
+    let _ = std::fs::remove_dir_all(&folder);
+    done
+}
+
+fn restart_in(bench: &mut Bench, folder: PathBuf) -> Result<(), String> {
+    // Small segments make many of few bytes.
+    let arguments = ["--set", "journal.seal_bytes=256KiB"];
     let mut server = Server::start_again(Kind::Billet, folder, false, &arguments)?;
     let objects = bench.scale.restart_objects.to_string();
     let load = ["--op", "fill", "--connections", "64", "--objects", &objects];
     let report = bench.load(&server, "fill", &load)?;
     refuse_failures(&server, &report)?;
-    let mut segments;
     let (mut after_term, mut after_kill) = (Vec::new(), Vec::new());
     for round in 0..2 * RESTARTS {
         let at_once = round % 2 == 1;
         let folder = server.end(at_once)?;
-        segments = count_segments(&folder);
+        let segments = count_segments(&folder);
         if segments < bench.scale.restart_segments {
             return Err(format!("only {segments} segments"));
         }
@@ -281,9 +287,9 @@ fn restart(bench: &mut Bench) -> Result<(), String> {
 }
 
 /// The CAR files of a store.
-fn count_segments(folder: &std::path::Path) -> u64 {
+fn count_segments(folder: &Path) -> u64 {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let count = |path: std::path::PathBuf| match path.extension() {
+    let count = |path: PathBuf| match path.extension() {
         Some(extension) if extension == "car" => 1,
         _ if path.is_dir() => count_segments(&path),
         _ => 0,
