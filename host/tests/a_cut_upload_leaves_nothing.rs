@@ -37,7 +37,7 @@ fn a_cut_upload_leaves_nothing() {
         let mut cut = passage.client();
         let upload = std::thread::spawn(move || {
             let body = Body::Repeat {
-                block: b"cut off",
+                block: &[7; 64 << 10],
                 size: SIZE as u64,
             };
             let path = path.to_owned();

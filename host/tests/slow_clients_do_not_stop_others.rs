@@ -34,7 +34,7 @@ fn slow_clients_do_not_stop_others() {
         let mut slow = passage.client();
         std::thread::spawn(move || {
             let body = Body::Repeat {
-                block: b"slow",
+                block: &[8; 64 << 10],
                 size: 4 << 20,
             };
             let path = format!("/bucket/slow{number}");

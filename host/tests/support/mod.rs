@@ -9,11 +9,14 @@ use std::sync::mpsc::{Receiver, channel};
 use billet_client::daemon::{ACCESS_KEY, Daemon, SECRET_KEY};
 use billet_client::{Client, Keys};
 
+/// Both connections of a passage: the server's and the client's.
+pub type Ends = (TcpStream, TcpStream);
+
 /// Passes one connection on to a server, up to so many bytes of the client's.
 pub struct Passage {
     /// Where it listens.
     pub address: SocketAddr,
-    reached: Receiver<TcpStream>,
+    reached: Receiver<Ends>,
 }
 
 impl Passage {
@@ -34,25 +37,27 @@ impl Passage {
                 left -= count;
                 assert!(count > 0, "the client sends more than the limit");
             }
-            // The client's end goes with it, as the client still sends.
-            told.send(upstream).unwrap();
+            told.send((upstream, client.try_clone().unwrap())).unwrap();
+            // The client goes on sending until its end is closed.
             let _ = std::io::copy(&mut client, &mut std::io::sink());
         });
         Self { address, reached }
     }
 
-    /// The server's end, when all bytes that may pass have passed. Dropping it closes it.
-    pub fn stalled(&self) -> TcpStream {
+    /// Both ends, when all bytes that may pass have passed.
+    pub fn stalled(&self) -> Ends {
         self.reached.recv().unwrap()
     }
 
     /// Closes the server's end there, and reads what the server still says.
     pub fn cut(&self) -> String {
-        let mut upstream = self.stalled();
+        let (mut upstream, client) = self.stalled();
         upstream.shutdown(Shutdown::Write).unwrap();
         let mut answer = String::new();
         // A reset is an answer, too.
         let _ = upstream.read_to_string(&mut answer);
+        // The client may go on sending, but gets no answer. It may be gone already.
+        let _ = client.shutdown(Shutdown::Write);
         answer
     }
 
