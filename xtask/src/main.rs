@@ -9,6 +9,8 @@ cargo xtask TASK
   test    build the components and the host, check the tree, run all tests
   lint    rustfmt and clippy over host and guests, warnings are errors
   tidy    only the checks of the tree
+  second-host
+          the composed component with the directory adapter on a stock WASI host
   clients [FILES]
           stock S3 clients against target/release/billet (needs aws and boto3)
   conformance [GROUP or CASE]
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
         Some("test") => test(),
         Some("lint") => lint(),
         Some("tidy") => tidy(),
+        Some("second-host") => second_host(),
         Some("clients") => xtask::clients::run(std::env::args().nth(2).as_deref()),
         Some("conformance") => xtask::conformance::run(std::env::args().nth(2).as_deref()),
         Some("bench") => xtask::bench::run(&std::env::args().skip(2).collect::<Vec<_>>()),
@@ -83,12 +86,23 @@ fn all_but(packages: &[&'static str]) -> Vec<&'static str> {
 
 const DENY_WARNINGS: [&str; 3] = ["--", "-D", "warnings"];
 
-/// One profile for everything, so that dependencies are built once.
+/// What needs more than Rust sources, and is tested by tasks of its own: the second host needs its
+/// composed component, the measuring programs are no tests.
+const APART: [&str; 2] = ["billet-wasi-host", "billet-bench"];
+
+/// One command and one profile for everything, so that dependencies are built once; it also makes
+/// `target/release/billet`, which the tests start.
 fn test() -> Result<(), String> {
-    cargo(&["build", "--release"])?;
     let mut native = vec!["test", "--release"];
     native.extend(all_but(&GUESTS));
+    native.extend(APART.iter().flat_map(|package| ["--exclude", package]));
     cargo(&native)
+}
+
+/// The S3 tests over gateway, mst and the directory adapter on a stock WASI host.
+fn second_host() -> Result<(), String> {
+    xtask::compose::run(Some("wasi-filesystem"))?;
+    cargo(&["test", "--release", "-p", "billet-wasi-host"])
 }
 
 fn cargo(arguments: &[&str]) -> Result<(), String> {
