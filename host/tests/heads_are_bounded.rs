@@ -76,8 +76,9 @@ fn heads_are_bounded() {
             "{text:.90}\n{answer}"
         );
     }
-    let pipelined = "GET /b HTTP/1.1\r\nHost: a\r\n\r\nGET /c HTTP/1.1\r\nHost: a\r\n\r\nGET /d HTTP/1.1\r\nHost: a\r\n\r\n";
-    let answer = ask(daemon.address, pipelined);
+    let pipelined =
+        ["b", "c", "d"].map(|bucket| format!("GET /{bucket} HTTP/1.1\r\nHost: a\r\n\r\n"));
+    let answer = ask(daemon.address, &pipelined.concat());
     assert_eq!(answer.matches("HTTP/1.1 ").count(), 2, "{answer}");
     // The second head was not seen as it came: it is answered, and then nothing else is.
     let second = answer.rsplit("HTTP/1.1 ").next().unwrap();
