@@ -31,8 +31,11 @@ use crate::effects::Effects;
 use crate::guest::{Guest, Host};
 use crate::peers::Peer;
 
-/// Spans that wait between the guest and the reader.
-const SPANS_AHEAD: usize = 256;
+/// Spans that are taken from the guest at once, about.
+const BATCH_SPANS: usize = 64;
+
+/// Batches that wait between the guest and the reader.
+const BATCHES_AHEAD: usize = 4;
 
 type Stream = (StreamReader<u8>, FutureReader<Result<(), StoreError>>);
 
@@ -47,15 +50,9 @@ pub(super) async fn get(
         let (effects, peer) = (Arc::clone(&guest.effects), guest.peer());
         let spans: Spans = match rest {
             Some(rest) => {
-                let (sender, receiver) = mpsc::channel(SPANS_AHEAD);
-                rest.pipe(
-                    access,
-                    Collector {
-                        sender,
-                        spans: Vec::new(),
-                    },
-                )?;
-                Box::pin(stream::iter(first).chain(receiver))
+                let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
+                rest.pipe(access, Collector { sender })?;
+                Box::pin(stream::iter(first).chain(receiver.flat_map(stream::iter)))
             }
             None => Box::pin(stream::iter(first)),
         };
@@ -90,10 +87,10 @@ pub(super) async fn get(
     })
 }
 
-/// Hands spans of a guest's stream to whoever reads them.
+/// Hands spans of a guest's stream to whoever reads them. A batch goes as one message, so that the
+/// one place that is known to be free takes all that was read.
 struct Collector {
-    sender: mpsc::Sender<Span>,
-    spans: Vec<Span>,
+    sender: mpsc::Sender<Vec<Span>>,
 }
 
 impl StreamConsumer<Guest> for Collector {
@@ -113,12 +110,10 @@ impl StreamConsumer<Guest> for Collector {
             Poll::Pending if finish => return Poll::Ready(Ok(StreamResult::Cancelled)),
             Poll::Pending => return Poll::Pending,
         }
-        this.spans.reserve(1);
-        source.read(&mut store, &mut this.spans)?;
-        while let Some(span) = (!this.spans.is_empty()).then(|| this.spans.remove(0)) {
-            if this.sender.try_send(span).is_err() {
-                return Poll::Ready(Ok(StreamResult::Dropped));
-            }
+        let mut batch = Vec::with_capacity(BATCH_SPANS);
+        source.read(&mut store, &mut batch)?;
+        if !batch.is_empty() && this.sender.try_send(batch).is_err() {
+            return Poll::Ready(Ok(StreamResult::Dropped));
         }
         Poll::Ready(Ok(StreamResult::Completed))
     }
