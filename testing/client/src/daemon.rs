@@ -63,7 +63,14 @@ impl Daemon {
             .create(true)
             .append(true)
             .open(folder.with_extension("log"))?;
-        let child = Command::new(program)
+        let mut command = Command::new(program);
+        // What steers a test is no setting, and a daemon refuses what it does not know.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("BILLET_") {
+                command.env_remove(name);
+            }
+        }
+        let child = command
             .arg("serve")
             .arg("--data-dir")
             .arg(folder)
