@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use wac_graph::types::{ItemKind, Package, WorldId};
+use wac_graph::types::Package;
 use wac_graph::{CompositionGraph, EncodeOptions, NodeId};
 
 /// What follows after `cargo xtask compose`.
@@ -133,10 +133,8 @@ fn connect(
     for name in imports(graph, instance)? {
         let source = sources.iter().find(|(prefix, _)| name.starts_with(prefix));
         let source = match source {
-            _ if name.starts_with(OURS) && name.contains(TYPES) => {
-                stand_alone(graph, instance, &name)?;
-                continue;
-            }
+            // Names of types, which nobody has to implement.
+            _ if name.starts_with(OURS) && name.contains(TYPES) => continue,
             Some((_, source)) => *source,
             None if name.starts_with(ENVIRONMENT) => deny(graph, &name)?,
             None if FORBIDDEN.iter().any(|prefix| name.starts_with(prefix)) => {
@@ -157,27 +155,10 @@ fn connect(
 }
 
 fn imports(graph: &CompositionGraph, instance: NodeId) -> Result<Vec<String>, String> {
-    let world = world(graph, instance)?;
-    Ok(graph.types()[world].imports.keys().cloned().collect())
-}
-
-/// What the component of an instance imports and exports.
-fn world(graph: &CompositionGraph, instance: NodeId) -> Result<WorldId, String> {
     let package = graph[instance].package();
     let package = package.ok_or("an instance without a component")?;
-    Ok(graph[package].ty())
-}
-
-/// Makes an interface that only names types spell out what it uses of others. The whole imports it
-/// in the end, which nobody has to implement; with it would come each interface that it uses.
-fn stand_alone(graph: &mut CompositionGraph, instance: NodeId, name: &str) -> Result<(), String> {
-    let world = world(graph, instance)?;
-    let kind = graph.types()[world].imports.get(name).copied();
-    let Some(ItemKind::Instance(interface)) = kind else {
-        return Err(format!("{name} is no interface"));
-    };
-    graph.types_mut()[interface].uses.clear();
-    Ok(())
+    let world = graph[package].ty();
+    Ok(graph.types()[world].imports.keys().cloned().collect())
 }
 
 /// An instance that exports an empty environment under `name`.
