@@ -43,6 +43,7 @@ impl Store {
         for id in ids.iter().filter(|id| id.plane == Plane::Catalog) {
             unclosed.push(self.recover_catalog(*id, &mut findings)?);
         }
+        self.check_sealed(&mut findings)?;
         for id in ids.iter().filter(|id| id.plane == Plane::Data) {
             unclosed.push(self.recover_data(*id, &mut findings)?);
         }
@@ -67,10 +68,7 @@ impl Store {
             let row = SegmentRow::from_bytes(&key, &value)?;
             match row.state {
                 State::Opening | State::Open => ids.push(id),
-                State::Sealed | State::Compacting => {
-                    self.check_sealed(id, &row, findings)?;
-                    segments.push(Arc::new(Segment::sealed(id)));
-                }
+                State::Sealed | State::Compacting => segments.push(Arc::new(Segment::sealed(id))),
                 State::Pruning => findings.report.unlinks_finished += 1,
                 State::Absent => {}
             }
@@ -100,31 +98,50 @@ impl Store {
         Ok(ids)
     }
 
-    /// A sealed key without its whole file is data loss.
-    fn check_sealed(
-        &self,
-        id: SegmentId,
-        row: &SegmentRow,
-        findings: &mut Findings,
-    ) -> Result<(), OpenError> {
-        let path = id.path(&self.root, FileKind::Car);
-        let length = self.disk.length(&path);
-        let length = length.map_err(|error| OpenError::Disk {
-            what: path.clone(),
-            error,
-        })?;
-        let reason = match length {
-            Some(bytes) if bytes >= row.bytes => return Ok(()),
-            Some(bytes) => format!("{path} has {bytes} bytes of {}", row.bytes),
-            None => format!("{path} is gone"),
+    /// A sealed key without its whole file is data loss of all that claim something in it, the
+    /// commits that were replayed counted in.
+    fn check_sealed(&self, findings: &mut Findings) -> Result<(), OpenError> {
+        let sealed: Vec<(SegmentId, u64)> = {
+            let book = self.book();
+            let is_sealed = |a: &&Account| matches!(a.row.state, State::Sealed | State::Compacting);
+            let sealed = book.accounts.values().filter(is_sealed);
+            sealed.map(|a| (a.id, a.row.bytes)).collect()
         };
-        for log in row.logs.keys() {
-            findings.damage(log, reason.clone());
-        }
-        if row.logs.is_empty() {
-            findings.report.damage.push(Damage { log: None, reason });
+        for (id, bytes) in sealed {
+            let path = id.path(&self.root, FileKind::Car);
+            let length = self.disk.length(&path);
+            let length = length.map_err(|error| OpenError::Disk {
+                what: path.clone(),
+                error,
+            })?;
+            let reason = match length {
+                Some(found) if found >= bytes => continue,
+                Some(found) => format!("{path} has {found} bytes of {bytes}"),
+                None => format!("{path} is gone"),
+            };
+            let logs = self.claimants(id)?;
+            logs.iter()
+                .for_each(|log| findings.damage(log, reason.clone()));
+            if logs.is_empty() {
+                findings.report.damage.push(Damage { log: None, reason });
+            }
         }
         Ok(())
+    }
+
+    /// The logs that adopted or hold something in a segment.
+    fn claimants(&self, id: SegmentId) -> Result<BTreeSet<String>, OpenError> {
+        let mut logs = BTreeSet::new();
+        for (key, value) in self.all(HELD_PREFIX)? {
+            let held = HeldClaim::from_bytes(&key, &value)?;
+            if held.segments.contains(&id.number) {
+                logs.insert(held.log);
+            }
+        }
+        if let Some(account) = self.book().accounts.get(&id.number) {
+            logs.extend(account.row.logs.keys().cloned());
+        }
+        Ok(logs)
     }
 
     fn recover_catalog(
@@ -182,12 +199,8 @@ impl Store {
             name_ranges(id, bad, findings);
             if findings.report.damage.len() == before {
                 // Claimed by records of segments that are closed already.
-                let logs: Vec<_> = self
-                    .book()
-                    .accounts
-                    .get(&id.number)
-                    .map_or_else(Vec::new, |a| a.row.logs.keys().cloned().collect());
-                logs.iter()
+                self.claimants(id)?
+                    .iter()
                     .for_each(|log| findings.damage(log, lost(id, bad)));
             }
         }

@@ -212,6 +212,55 @@ fn an_open_key_without_its_file_is_damage() {
     }
 }
 
+/// The logs that recovery names, after the closed data file is gone.
+fn named_without_data(sim: &Sim) -> Vec<Option<String>> {
+    sim.meddle(&car(sim, Plane::Data), None);
+    let store = open(sim, &small(1000));
+    let damage = store.recovery().damage.iter();
+    damage.map(|damage| damage.log.clone()).collect()
+}
+
+#[test]
+fn a_closed_file_that_is_gone_is_told_for_commits_that_came_after_it_was_closed() {
+    let sim = Sim::new();
+    let store = open(&sim, &small(1000));
+    let body = common::write_body(&store, &[leaf("large", 3000)]).unwrap();
+    assert_eq!(store.segments()[0].state, billet_storage::State::Sealed);
+    let block = common::node("one");
+    let change = common::change(block.0, block.0, 1);
+    let staged = store.stage(common::SPACE, vec![block]).unwrap();
+    let request = billet_storage::CommitRequest {
+        log: "a".to_owned(),
+        change,
+        adopt: vec![body, staged],
+        ..billet_storage::CommitRequest::default()
+    };
+    common::commit_one(&store, request).unwrap();
+    let image = sim.image(Survivors::All);
+    assert_eq!(named_without_data(&image), [Some("a".to_owned())]);
+}
+
+#[test]
+fn a_closed_file_of_held_parts_that_is_gone_is_told_by_log() {
+    let sim = Sim::new();
+    let store = open(&sim, &small(1 << 20));
+    let part = common::write_body(&store, &[leaf("part", 300)]).unwrap();
+    let block = common::node("one");
+    let change = common::change(block.0, block.0, 1);
+    let staged = store.stage(common::SPACE, vec![block]).unwrap();
+    let request = billet_storage::CommitRequest {
+        log: "a".to_owned(),
+        change,
+        adopt: vec![staged],
+        hold: vec![part],
+        ..billet_storage::CommitRequest::default()
+    };
+    common::commit_one(&store, request).unwrap();
+    store.close().unwrap();
+    drop(store);
+    assert_eq!(named_without_data(&sim), [Some("a".to_owned())]);
+}
+
 #[test]
 fn a_loss_that_was_taken_lets_the_log_go_on() {
     let sim = unclosed();
