@@ -43,10 +43,15 @@ impl Storage {
             what: "starting the committer".to_owned(),
             error,
         };
+        let fatal = watch::Sender::new(None);
+        let watched = fatal.clone();
+        store.on_fatal(move |reason| {
+            watched.send_replace(Some(reason.to_owned()));
+        });
         Ok(Self {
             store,
             committer: Mutex::new(Some(committer.map_err(thread)?)),
-            fatal: watch::Sender::new(None),
+            fatal,
         })
     }
 
@@ -104,7 +109,7 @@ impl Storage {
         }
     }
 
-    /// An error in the contract's words. A failed sync is told to whoever ends the process.
+    /// An error in the contract's words.
     pub(crate) fn tell(&self, error: StoreError) -> types::StoreError {
         match error {
             StoreError::NotFound => types::StoreError::NotFound,
@@ -120,10 +125,8 @@ impl Storage {
                 types::StoreError::Unavailable
             }
             StoreError::Invalid(text) => types::StoreError::Invalid(text),
-            StoreError::Fatal(reason) => {
-                self.fatal.send_replace(Some(reason));
-                types::StoreError::Unavailable
-            }
+            // Whoever ends the process was told already.
+            StoreError::Fatal(_) => types::StoreError::Unavailable,
         }
     }
 

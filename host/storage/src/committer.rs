@@ -88,7 +88,19 @@ impl std::fmt::Debug for Committer {
     }
 }
 
+/// Nobody would ever commit again: the process must end.
+struct Guard<'a>(&'a Store);
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.die("the committer ended badly".to_owned());
+        }
+    }
+}
+
 fn run(store: &Store, queue: &Receiver<(CommitRequest, Done)>) {
+    let _guard = Guard(store);
     let tick = Duration::from_millis(TICK_MS);
     let mut last_tick = std::time::Instant::now();
     loop {

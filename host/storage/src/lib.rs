@@ -16,6 +16,7 @@
 //!   read_leaf_range(cid, offset, length) -> Bytes     the whole leaf is checked first
 //!   segments(), damaged(), audit(found)               for inspection
 //!   forgive(log) -> bool                              an operator takes a loss
+//!   on_fatal(tell)                                    when the process must end
 //!   tick()                                            expiry of claims, sealing, pruning
 //!   close()                                           seals both planes
 //! Committer::start(Arc<Store>)                        a thread: whatever waits is one group

@@ -58,6 +58,7 @@ impl Store {
             kv,
             _lock: lock,
             fatal: Mutex::default(),
+            watcher: Mutex::default(),
             is_fatal: AtomicBool::new(false),
             catalog: Mutex::new(Writer::new(Plane::Catalog)),
             data: Mutex::new(Writer::new(Plane::Data)),

@@ -26,8 +26,10 @@ impl Store {
     /// A block of either plane, checked. Blocks of the catalog are kept in memory.
     ///
     /// # Errors
-    /// `NotFound`; `Corrupt` when its bytes are damaged or may be among those that were lost.
+    /// `NotFound`; `Corrupt` when its bytes are damaged or may be among those that were lost;
+    /// `Fatal`.
     pub fn block(&self, cid: &Cid) -> Result<Bytes, StoreError> {
+        self.check_alive()?;
         if let Some(bytes) = lock(&self.blocks).get(cid) {
             return Ok(bytes);
         }
@@ -49,6 +51,7 @@ impl Store {
     /// As [`Store::block`]; `out` is empty then.
     pub fn read_leaf(&self, cid: &Cid, out: &mut Vec<u8>) -> Result<(), StoreError> {
         out.clear();
+        self.check_alive()?;
         if let Some(bytes) = self.book().staged(cid) {
             out.extend_from_slice(&bytes);
             return Ok(());

@@ -1,7 +1,7 @@
 //! The store: what is shared by all who use it, and the plain look-ups.
 //!
 //! Locks are taken in this order: `catalog`, `data`, `numbers`, `book`, `readable`, caches. Must
-//! never hold `data` or `book` across a sync.
+//! never hold `book` across a sync, nor `data` but to open a segment.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -25,6 +25,9 @@ const PAGE_ROWS_MAX: usize = 1_000;
 const TABLES_MAX: usize = 512;
 const BLOCKS_MAX: usize = 1 << 20;
 
+/// Told once why the process must end.
+pub(crate) type Watcher = Box<dyn FnOnce(&str) + Send>;
+
 /// Where a log stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
@@ -42,8 +45,10 @@ pub struct Store {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) kv: Arc<dyn Kv>,
     pub(crate) _lock: Box<dyn Lock>,
-    /// Why nothing may be written any more.
+    /// Why nothing may be done any more.
     pub(crate) fatal: Mutex<Option<String>>,
+    /// Who is told when that begins.
+    pub(crate) watcher: Mutex<Option<Watcher>>,
     pub(crate) is_fatal: AtomicBool,
     /// Taken for as long as a group is being committed.
     pub(crate) catalog: Mutex<Writer>,
@@ -76,7 +81,7 @@ impl Store {
     /// Where `log` stands.
     ///
     /// # Errors
-    /// `Unavailable` when the table of keys cannot be read.
+    /// `Unavailable` when the table of keys cannot be read; `Fatal`.
     pub fn head(&self, log: &str) -> Result<Standing, StoreError> {
         let newest = self.newest(log)?;
         let time_ms = newest.as_ref().map_or(0, |head| head.time_ms);
@@ -91,7 +96,7 @@ impl Store {
     /// than `after`, at most `limit`, 1,000 at most.
     ///
     /// # Errors
-    /// `Unavailable` when the table of keys cannot be read.
+    /// `Unavailable` when the table of keys cannot be read; `Fatal`.
     pub fn heads(
         &self,
         prefix: &str,
@@ -110,7 +115,7 @@ impl Store {
     /// The value of a row of `log`, or none.
     ///
     /// # Errors
-    /// `Unavailable` when the table of keys cannot be read.
+    /// `Unavailable` when the table of keys cannot be read; `Fatal`.
     pub fn row(&self, log: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         self.value(&row_key(log, key))
     }
@@ -119,7 +124,7 @@ impl Store {
     /// most `limit`, 1,000 at most.
     ///
     /// # Errors
-    /// `Unavailable` when the table of keys cannot be read.
+    /// `Unavailable` when the table of keys cannot be read; `Fatal`.
     pub fn rows(
         &self,
         log: &str,
@@ -139,7 +144,7 @@ impl Store {
     /// A claim over all that is reachable from the head of `log`, and that head.
     ///
     /// # Errors
-    /// `NotFound` for a log without a commit.
+    /// `NotFound` for a log without a commit; `Unavailable`, `Fatal`.
     pub fn pin(&self, log: &str) -> Result<(ClaimId, Head), StoreError> {
         let head = self.newest(log)?.ok_or(StoreError::NotFound)?;
         let content = Content::Pinned(Pin {
@@ -158,6 +163,16 @@ impl Store {
     /// Bytes in use by the tables of sealed segments and by blocks of the catalog.
     pub fn cache_bytes(&self) -> (usize, usize) {
         (lock(&self.tables).usage().0, lock(&self.blocks).usage().0)
+    }
+
+    /// Calls `tell` once, with the reason, when a sync has failed and the process must end: at
+    /// once if that has happened already. It must not block.
+    pub fn on_fatal(&self, tell: impl FnOnce(&str) + Send + 'static) {
+        let fatal = lock(&self.fatal);
+        match &*fatal {
+            Some(reason) => tell(reason),
+            None => *lock(&self.watcher) = Some(Box::new(tell)),
+        }
     }
 
     /// What opening the store found.
@@ -180,6 +195,7 @@ impl Store {
 
     /// A value: from what is newer than the table, else from the table.
     pub(crate) fn value(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.check_alive()?;
         if let Some(value) = self.book().overlay.get(key) {
             return Ok(value.map(<[u8]>::to_vec));
         }
@@ -194,6 +210,7 @@ impl Store {
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<Vec<Pair>, StoreError> {
+        self.check_alive()?;
         let limit = limit.min(PAGE_ROWS_MAX);
         let book = self.book();
         let fetch = |after: Option<&[u8]>, limit| self.kv.scan(prefix, after, limit);
@@ -235,11 +252,15 @@ impl Store {
         ))
     }
 
-    /// Ends all writing: nobody knows what is on the disk.
+    /// Ends everything: nobody knows what is on the disk.
     pub(crate) fn die(&self, reason: String) -> StoreError {
         tracing::error!(reason, "the store cannot go on");
-        let reason = lock(&self.fatal).get_or_insert(reason).clone();
+        let mut fatal = lock(&self.fatal);
+        let reason = fatal.get_or_insert(reason).clone();
         self.is_fatal.store(true, Ordering::Release);
+        if let Some(tell) = lock(&self.watcher).take() {
+            tell(&reason);
+        }
         StoreError::Fatal(reason)
     }
 

@@ -5,9 +5,10 @@
 mod common;
 
 use std::io::ErrorKind;
+use std::sync::Arc;
 
-use billet_storage::Config;
 use billet_storage::sim::{Fault, Plan, Sim, Survivors};
+use billet_storage::{Config, Store, StoreError};
 use common::model::{Op, Runner, Stop, workload};
 use common::small;
 
@@ -166,16 +167,53 @@ fn a_failed_sync_ends_all_writing_for_good() {
         assert_eq!(result, Err(Stop::Fatal));
         runner.sim.plan(None);
         let store = runner.store.as_ref().unwrap();
+        let (tell, told) = std::sync::mpsc::channel();
+        store.on_fatal(move |reason| tell.send(reason.to_owned()).unwrap());
+        assert!(told.try_recv().unwrap().contains("sync of"));
+        for answer in every_look(store) {
+            assert!(matches!(answer, Err(StoreError::Fatal(_))), "{answer:?}");
+        }
         let calls = runner.sim.calls();
         for _ in 0..2 {
             let answer = common::put(store, "a", "later");
-            assert!(
-                matches!(answer, Err(billet_storage::StoreError::Fatal(_))),
-                "{answer:?}"
-            );
+            assert!(matches!(answer, Err(StoreError::Fatal(_))), "{answer:?}");
         }
         assert_eq!(runner.sim.calls(), calls, "nothing is written any more");
         seen += 1;
     }
     assert!(seen > 10);
+}
+
+/// Every call that only looks.
+fn every_look(store: &Arc<Store>) -> Vec<Result<(), StoreError>> {
+    let (leaf, _) = common::leaf("one", 100);
+    vec![
+        store.head("a").map(drop),
+        store.heads("", None, 10).map(drop),
+        store.row("a", b"row").map(drop),
+        store.rows("a", b"", None, 10).map(drop),
+        store.pin("a").map(drop),
+        store.block(&leaf).map(drop),
+        store.read_leaf(&leaf, &mut Vec::new()),
+        store.read_leaf_range(&leaf, 0, 1).map(drop),
+    ]
+}
+
+#[test]
+fn a_failed_sync_is_told_even_if_nobody_waits_for_it() {
+    let sim = Sim::new();
+    let store = common::open(&sim, &small(1000));
+    let (tell, told) = std::sync::mpsc::channel();
+    store.on_fatal(move |reason| tell.send(reason.to_owned()).unwrap());
+    common::write_body(&store, &[common::leaf("unclaimed", 10)]).unwrap();
+    assert!(told.try_recv().is_err(), "nothing is wrong yet");
+    // Closing cuts the file, then syncs it.
+    let (at, fault) = (sim.calls() + 1, Fault::Fail(ErrorKind::Other));
+    sim.plan(Some(Plan {
+        at,
+        fault,
+        is_lasting: false,
+    }));
+    assert!(matches!(store.close(), Err(StoreError::Fatal(_))));
+    assert!(told.try_recv().unwrap().contains("sync of"));
 }
