@@ -12,6 +12,7 @@ mod record;
 mod scan;
 mod state;
 mod sums;
+mod window;
 
 pub use account::{Head, HeldClaim, RowError, SegmentRow};
 pub use claims::{
@@ -28,6 +29,7 @@ pub use record::{
     COMMIT_FORMAT, Claimed, Pin, Position, ROW_KEY_BYTES_MAX, ROW_VALUE_BYTES_MAX, Range, Record,
     RecordError, RowChange, is_record,
 };
-pub use scan::{Bad, Found, Frame, Scan, Verdict, crc, judge_catalog, judge_data, scan};
+pub use scan::{Bad, Found, Frame, Scan, Verdict, crc, judge_catalog, judge_data, scan, scan_file};
 pub use state::{Event, Forbidden, State};
 pub use sums::{Sum, SumError, Sums};
+pub use window::Source;

@@ -4,9 +4,10 @@
 //! record says was durable.
 
 use billet_block::{Cid, Codec};
-use billet_car::{Header, Parsed, parse_frame};
+use billet_car::{FRAME_HEAD_BYTES_MAX, HEADER_BYTES_MAX, Header, Parsed, parse_frame_head};
 
-use crate::{Plane, Record, is_record};
+use crate::window::{Source, Window};
+use crate::{Plane, Position, Record, is_record};
 
 /// CRC64NVME.
 pub fn crc(bytes: &[u8]) -> u64 {
@@ -43,8 +44,12 @@ impl Frame {
 pub struct Found {
     /// Its frame.
     pub frame: Frame,
-    /// What it says.
-    pub record: Record,
+    /// Whose commit.
+    pub log: String,
+    /// Which commit.
+    pub seq: u64,
+    /// What was durable when it was written.
+    pub durable: Position,
 }
 
 /// Bytes that are no good sections.
@@ -80,120 +85,191 @@ pub struct Verdict {
     pub damage: Vec<Bad>,
 }
 
-/// Reads a whole file; each block is hashed.
+/// Reads a whole file that is in memory, as [`scan_file`] does.
+pub fn scan(bytes: &[u8], plane: Plane) -> Scan {
+    match scan_file(bytes, bytes.len() as u64, plane) {
+        Ok(scan) => scan,
+        Err(never) => match never {},
+    }
+}
+
+/// Reads a whole file of `length` bytes, a few sections at a time; each block is hashed.
 ///
 /// In the catalog, a commit record under another codec is bad: the codec is no part of what is
 /// hashed. In the data plane it is somebody's bytes.
-pub fn scan(bytes: &[u8], plane: Plane) -> Scan {
+///
+/// # Errors
+/// As `source` says.
+pub fn scan_file<S: Source>(source: S, length: u64, plane: Plane) -> Result<Scan, S::Error> {
+    let mut file = Scanned {
+        window: Window::new(source, length),
+        length,
+        plane,
+    };
     let mut out = Scan::default();
-    let mut at = match Header::parse(bytes) {
+    let header = Header::parse(file.window.at(0, HEADER_BYTES)?);
+    let mut at = match header {
         Ok(Parsed::Whole((_, length))) => {
             out.end = length as u64;
-            length
+            length as u64
         }
-        _ => match skip_bad(bytes, 0, plane, &mut out) {
+        _ => match file.skip_bad(0, &mut out)? {
             Some(next) => next,
-            None => return out,
+            None => return Ok(out),
         },
     };
     loop {
-        match good_frame(bytes, at, plane) {
-            Some((frame, payload)) => {
-                at = usize::try_from(frame.end()).unwrap_or(usize::MAX);
+        match file.good_frame(at)? {
+            Some((frame, record)) => {
+                at = frame.end();
                 out.end = frame.end();
-                if plane == Plane::Catalog
-                    && frame.cid.codec() == Codec::DagCbor
-                    && let Ok(record) = Record::from_bytes(payload)
-                {
-                    out.records.push(Found { frame, record });
-                }
+                let found = record.map(|record| Found {
+                    frame,
+                    log: record.log,
+                    seq: record.seq,
+                    durable: record.durable,
+                });
+                out.records.extend(found);
                 out.frames.push(frame);
             }
-            None => match skip_bad(bytes, at, plane, &mut out) {
+            None => match file.skip_bad(at, &mut out)? {
                 Some(next) => at = next,
-                None => return out,
+                None => return Ok(out),
             },
         }
     }
 }
 
-/// The block whose section begins at `at`, if its bytes are right.
-fn good_frame(bytes: &[u8], at: usize, plane: Plane) -> Option<(Frame, &[u8])> {
-    let Ok(Parsed::Whole(section)) = parse_frame(bytes.get(at..)?) else {
-        return None;
-    };
-    let payload = bytes.get(at + section.payload.start..at + section.payload.end)?;
-    let length = u32::try_from(payload.len()).ok()?;
-    let is_misnamed =
-        plane == Plane::Catalog && section.cid.codec() != Codec::DagCbor && is_record(payload);
-    if is_misnamed || !section.cid.matches(payload) {
-        return None;
-    }
-    Some((
-        Frame {
-            cid: section.cid,
-            offset: at as u64,
-            length,
-            crc: crc(payload),
-        },
-        payload,
-    ))
+/// More than a header takes.
+const HEADER_BYTES: usize = 2 * HEADER_BYTES_MAX;
+
+/// A file that is being scanned.
+struct Scanned<S> {
+    window: Window<S>,
+    length: u64,
+    plane: Plane,
 }
 
-/// Notes what is bad from `at` on and gives where the next good section begins.
-fn skip_bad(bytes: &[u8], at: usize, plane: Plane, out: &mut Scan) -> Option<usize> {
-    let rest = bytes.get(at..).unwrap_or_default();
-    // Zeros up to the end are the unwritten part of the file.
-    rest.iter().rposition(|byte| *byte != 0)?;
-    let next = next_good(bytes, at + 1, plane);
-    let end = next.unwrap_or(bytes.len());
-    // Only what is framed as one block of another codec, and does not look like a record even if
-    // some of its bytes are wrong, is surely none.
-    let is_other_block = matches!(
-        parse_frame(rest),
-        Ok(Parsed::Whole(frame)) if at + frame.length == end
-            && frame.cid.codec() != Codec::DagCbor
-            && !looks_like_record(rest.get(frame.payload.clone()).unwrap_or_default())
-    );
-    out.bad.push(Bad {
-        start: at as u64,
-        end: end as u64,
-        may_hide_record: !is_other_block,
-    });
-    next
+impl<S: Source> Scanned<S> {
+    /// The block whose section begins at `at`, if its bytes are right, and what it says if it is a
+    /// commit record.
+    fn good_frame(&mut self, at: u64) -> Result<Option<(Frame, Option<Record>)>, S::Error> {
+        let head = parse_frame_head(self.window.at(at, FRAME_HEAD_BYTES_MAX)?);
+        let Ok(Parsed::Whole(section)) = head else {
+            return Ok(None);
+        };
+        let bytes = self.window.at(at, section.length)?;
+        let Some(payload) = bytes.get(section.payload) else {
+            return Ok(None);
+        };
+        let (cid, is_catalog) = (section.cid, self.plane == Plane::Catalog);
+        let is_misnamed = is_catalog && cid.codec() != Codec::DagCbor && is_record(payload);
+        if is_misnamed || !cid.matches(payload) {
+            return Ok(None);
+        }
+        let may_record = is_catalog && cid.codec() == Codec::DagCbor;
+        let record = may_record.then(|| Record::from_bytes(payload).ok());
+        let frame = Frame {
+            cid,
+            offset: at,
+            // A block is at most 2 MiB.
+            length: payload.len() as u32,
+            crc: crc(payload),
+        };
+        Ok(Some((frame, record.flatten())))
+    }
+
+    /// Notes what is bad from `at` on and gives where the next good section begins.
+    fn skip_bad(&mut self, at: u64, out: &mut Scan) -> Result<Option<u64>, S::Error> {
+        if self.is_unwritten(at)? {
+            return Ok(None);
+        }
+        let next = self.next_good(at + 1)?;
+        let end = next.unwrap_or(self.length);
+        out.bad.push(Bad {
+            start: at,
+            end,
+            may_hide_record: !self.is_other_block(at, end)?,
+        });
+        Ok(next)
+    }
+
+    /// Whether there are but zeros from `at` on: the unwritten part of the file.
+    fn is_unwritten(&mut self, mut at: u64) -> Result<bool, S::Error> {
+        loop {
+            let piece = self.window.at(at, STEP_BYTES)?;
+            if piece.iter().any(|byte| *byte != 0) {
+                return Ok(false);
+            }
+            if piece.is_empty() {
+                return Ok(true);
+            }
+            at += piece.len() as u64;
+        }
+    }
+
+    /// Only what is framed as one block of another codec, and does not look like a record even if
+    /// some of its bytes are wrong, is surely none.
+    fn is_other_block(&mut self, at: u64, end: u64) -> Result<bool, S::Error> {
+        let head = parse_frame_head(self.window.at(at, FRAME_HEAD_BYTES_MAX)?);
+        let Ok(Parsed::Whole(section)) = head else {
+            return Ok(false);
+        };
+        if at + section.length as u64 != end || section.cid.codec() == Codec::DagCbor {
+            return Ok(false);
+        }
+        let bytes = self.window.at(at, section.length)?;
+        Ok(!looks_like_record(
+            bytes.get(section.payload).unwrap_or_default(),
+        ))
+    }
+
+    /// Where the first good section from `at` on begins.
+    fn next_good(&mut self, at: u64) -> Result<Option<u64>, S::Error> {
+        let mut from = at;
+        while let Some(found) = self.find_cid(from)? {
+            for prefix_bytes in 1..=PREFIX_BYTES_MAX {
+                let start = found.checked_sub(prefix_bytes).filter(|start| *start >= at);
+                if let Some(start) = start
+                    && let Some((frame, _)) = self.good_frame(start)?
+                    && frame.payload() == found + billet_block::CID_BYTES as u64
+                {
+                    return Ok(Some(start));
+                }
+            }
+            from = found + 1;
+        }
+        Ok(None)
+    }
+
+    /// Where the next four bytes are that a CID begins with.
+    fn find_cid(&mut self, mut from: u64) -> Result<Option<u64>, S::Error> {
+        let is_start = |four: &[u8]| matches!(four, [1, 0x55 | 0x70 | 0x71, 0x12, 32]);
+        loop {
+            let piece = self.window.at(from, STEP_BYTES)?;
+            if let Some(found) = piece.windows(4).position(is_start) {
+                return Ok(Some(from + found as u64));
+            }
+            if piece.len() < STEP_BYTES {
+                return Ok(None);
+            }
+            // The last three bytes may be the first of four.
+            from += piece.len() as u64 - 3;
+        }
+    }
 }
+
+/// How much is looked through at once.
+const STEP_BYTES: usize = 64 << 10;
+
+/// Bytes of a section's length.
+const PREFIX_BYTES_MAX: u64 = 4;
 
 /// Whether most of the first bytes are those of a record.
 fn looks_like_record(payload: &[u8]) -> bool {
     let format = b"\xa1\x70/billet/commit/1";
     let same = payload.iter().zip(format).filter(|(a, b)| a == b).count();
     same * 2 > format.len()
-}
-
-/// Where the first good section from `at` on begins.
-fn next_good(bytes: &[u8], at: usize, plane: Plane) -> Option<usize> {
-    const PREFIX_BYTES_MAX: usize = 4;
-    let mut from = at;
-    while let Some(found) = find_cid(bytes, from) {
-        for prefix_bytes in 1..=PREFIX_BYTES_MAX {
-            let start = found.checked_sub(prefix_bytes).filter(|start| *start >= at);
-            if let Some(start) = start
-                && let Some((frame, _)) = good_frame(bytes, start, plane)
-                && frame.payload() == (found + billet_block::CID_BYTES) as u64
-            {
-                return Some(start);
-            }
-        }
-        from = found + 1;
-    }
-    None
-}
-
-/// Where the next four bytes are that a CID begins with.
-fn find_cid(bytes: &[u8], from: usize) -> Option<usize> {
-    let rest = bytes.get(from..)?;
-    let is_start = |four: &[u8]| matches!(four, [1, 0x55 | 0x70 | 0x71, 0x12, 32]);
-    rest.windows(4).position(is_start).map(|found| from + found)
 }
 
 /// Judges a catalog segment's file. `claimed` is how far it is known to be durable without it.
@@ -206,7 +282,7 @@ pub fn judge_catalog(scan: &Scan, segment: u64, claimed: u64) -> Verdict {
     for bad in &scan.bad {
         let was_durable = claimed > bad.start
             || scan.records.iter().any(|found| {
-                let durable = found.record.durable;
+                let durable = found.durable;
                 found.frame.offset >= bad.end
                     && durable.segment == segment
                     && durable.end > bad.start
@@ -220,7 +296,7 @@ pub fn judge_catalog(scan: &Scan, segment: u64, claimed: u64) -> Verdict {
     let ours = scan
         .records
         .iter()
-        .filter(|found| found.record.durable.segment == segment);
+        .filter(|found| found.durable.segment == segment);
     let ends = ours
         .map(|found| found.frame.end())
         .filter(|end| *end <= torn);

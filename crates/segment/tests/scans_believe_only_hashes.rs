@@ -5,7 +5,9 @@
 
 use billet_block::{Block, Codec};
 use billet_car::{Header, frame_header};
-use billet_segment::{Plane, Position, Range, Record, Scan, judge_catalog, judge_data, scan};
+use billet_segment::{
+    Plane, Position, Range, Record, Scan, Source, judge_catalog, judge_data, scan, scan_file,
+};
 
 const SEGMENT: u64 = 4;
 
@@ -65,7 +67,7 @@ fn seqs(scan: &Scan, keep: u64) -> Vec<u64> {
         .records
         .iter()
         .filter(|found| found.frame.end() <= keep);
-    kept.map(|found| found.record.seq).collect()
+    kept.map(|found| found.seq).collect()
 }
 
 #[test]
@@ -97,9 +99,12 @@ fn each_changed_bit_is_a_torn_tail_or_damage_by_what_is_behind_it() {
             changed[at] ^= 1 << bit;
             let found = scan(&changed, Plane::Catalog);
             for found in &found.records {
+                let payload = found.frame.payload() as usize..found.frame.end() as usize;
                 assert_eq!(
-                    found.record.to_bytes(),
-                    record(found.record.seq, ends[found.record.seq as usize - 1]).to_bytes()
+                    changed[payload],
+                    record(found.seq, ends[found.seq as usize - 1])
+                        .to_bytes()
+                        .unwrap()
                 );
             }
             let verdict = judge_catalog(&found, SEGMENT, 0);
@@ -201,4 +206,66 @@ fn a_lost_leaf_hides_no_record() {
     let found = scan(&bytes, Plane::Catalog);
     assert_eq!((found.bad[0].start, found.bad[0].end), (start, end as u64));
     assert!(!found.bad[0].may_hide_record);
+}
+
+/// A file that is never asked for much at once.
+struct Bounded<'a>(&'a [u8]);
+
+impl Source for Bounded<'_> {
+    type Error = std::io::Error;
+
+    fn read(&self, out: &mut [u8], offset: u64) -> std::io::Result<usize> {
+        assert!(out.len() <= 4 << 20, "{} bytes at once", out.len());
+        Ok(self.0.read(out, offset).unwrap())
+    }
+}
+
+#[test]
+fn a_long_file_is_read_in_pieces_whatever_is_wrong_with_it() {
+    let mut bytes = Header::default().encode().unwrap();
+    let mut starts = Vec::new();
+    // Leaves of all sizes, so that sections lie across all edges of what is read at once.
+    for index in 0..60_u32 {
+        let size = (index as usize * 48_611) % (1 << 20);
+        let leaf = vec![index as u8; size];
+        starts.push(bytes.len());
+        add(&mut bytes, &Block::new(Codec::Raw, leaf));
+    }
+    let whole = bytes.len();
+    bytes.resize(whole + (5 << 20), 0);
+    for hit in (0..60).step_by(7) {
+        let mut changed = bytes.clone();
+        let end = starts.get(hit + 1).copied().unwrap_or(whole);
+        changed[end - 1] ^= 1;
+        let found = scan_file(Bounded(&changed), changed.len() as u64, Plane::Data).unwrap();
+        let expected: Vec<_> = starts
+            .iter()
+            .filter(|start| **start != starts[hit])
+            .collect();
+        let offsets: Vec<_> = found
+            .frames
+            .iter()
+            .map(|frame| frame.offset as usize)
+            .collect();
+        assert_eq!(offsets.iter().collect::<Vec<_>>(), expected);
+        assert_eq!(found.bad.len(), 1);
+        let bad = (found.bad[0].start as usize, found.bad[0].end as usize);
+        assert_eq!(bad, (starts[hit], end));
+    }
+    // A stretch of noise longer than any piece.
+    let mut noise = bytes[..starts[1]].to_vec();
+    noise.extend((0..6_u32 << 20).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8));
+    let behind = noise.len();
+    noise.extend_from_slice(&bytes[starts[1]..whole]);
+    let found = scan_file(Bounded(&noise), noise.len() as u64, Plane::Data).unwrap();
+    assert_eq!((found.frames.len(), found.bad.len()), (60, 1));
+    assert_eq!(found.bad[0].end as usize, behind);
+    struct Broken;
+    impl Source for Broken {
+        type Error = &'static str;
+        fn read(&self, _: &mut [u8], _: u64) -> Result<usize, &'static str> {
+            Err("no such sector")
+        }
+    }
+    assert_eq!(scan_file(Broken, 100, Plane::Data), Err("no such sector"));
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use billet_block::{Cid, Codec};
-use billet_segment::{FileKind, Frame, SegmentId, scan};
+use billet_segment::{FileKind, Frame, SegmentId, scan_file};
 use bytes::Bytes;
 
 use crate::segment::{Content, Segment};
@@ -165,8 +165,8 @@ impl Store {
             }
         }
         tracing::warn!(%id, "making the index of a segment anew");
-        let whole = self.read_file(&id.path(&self.root, FileKind::Car))?;
-        let scan = scan(&whole, id.plane);
+        let length = file.length().ok()?;
+        let scan = scan_file(crate::segment::Bytes(file.as_ref()), length, id.plane).ok()?;
         if !scan.bad.is_empty() || scan.end < bytes {
             tracing::error!(%id, "a sealed segment is damaged");
             self.with_book(|book| book.has_lost_blocks = true);

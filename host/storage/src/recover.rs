@@ -9,13 +9,13 @@ use std::sync::Arc;
 
 use billet_segment::{
     Bad, DAMAGE_PREFIX, Event, FileKind, Frame, HEAD_PREFIX, HELD_PREFIX, Head, HeldClaim, Pair,
-    Plane, Record, SEGMENT_PREFIX, SegmentId, SegmentRow, State, damage_key, judge_catalog,
-    judge_data, name_after, scan,
+    Plane, Record, SEGMENT_PREFIX, Scan, SegmentId, SegmentRow, State, damage_key, judge_catalog,
+    judge_data, name_after, scan_file,
 };
 
 use crate::book::{Account, Draft};
 use crate::findings::{Damage, Findings, Recovery, count_tail, lost, name_ranges};
-use crate::segment::Segment;
+use crate::segment::{Bytes, Segment};
 use crate::writing::next_state;
 use crate::{File, KvChange, OpenError, Store, StoreError};
 
@@ -149,27 +149,27 @@ impl Store {
         id: SegmentId,
         findings: &mut Findings,
     ) -> Result<Unclosed, OpenError> {
-        let (file, bytes) = self.read_unclosed(id, findings)?;
-        let claimed = self.claimed(id);
-        let scan = scan(&bytes, id.plane);
-        let verdict = judge_catalog(&scan, id.number, claimed);
-        count_tail(&verdict, &scan.bad, bytes.len() as u64, findings);
+        let (file, scan, bytes) = self.read_unclosed(id, findings)?;
+        let verdict = judge_catalog(&scan, id.number, self.claimed(id));
+        count_tail(&verdict, &scan.bad, bytes, findings);
         let mut damage = verdict.damage.iter().peekable();
         for found in &scan.records {
-            if found.frame.end() > verdict.keep || found.record.durable.segment != id.number {
+            if found.frame.end() > verdict.keep || found.durable.segment != id.number {
                 continue;
             }
+            let Some(file) = &file else { continue };
+            let record = self.read_record(id, file.as_ref(), &found.frame)?;
             while let Some(bad) = damage.next_if(|bad| bad.start < found.frame.offset) {
                 self.note_bad(id, bad, findings);
-                findings.damage(&found.record.log, lost(id, bad));
+                findings.damage(&record.log, lost(id, bad));
             }
-            findings.saw(&found.record);
-            let ranges = found.record.data.iter();
-            let log = &found.record.log;
+            findings.saw(&record);
+            let ranges = record.data.iter();
+            let log = &record.log;
             findings
                 .ranges
                 .extend(ranges.map(|range| (*range, log.clone())));
-            self.replay(&found.record, &found.frame, findings)?;
+            self.replay(&record, &found.frame, findings)?;
         }
         damage.for_each(|bad| self.note_bad(id, bad, findings));
         for bad in &verdict.damage {
@@ -190,10 +190,9 @@ impl Store {
     }
 
     fn recover_data(&self, id: SegmentId, findings: &mut Findings) -> Result<Unclosed, OpenError> {
-        let (file, bytes) = self.read_unclosed(id, findings)?;
-        let scan = scan(&bytes, id.plane);
+        let (file, scan, bytes) = self.read_unclosed(id, findings)?;
         let verdict = judge_data(&scan, self.claimed(id));
-        count_tail(&verdict, &scan.bad, bytes.len() as u64, findings);
+        count_tail(&verdict, &scan.bad, bytes, findings);
         for bad in &verdict.damage {
             let before = findings.report.damage.len();
             name_ranges(id, bad, findings);
@@ -223,11 +222,12 @@ impl Store {
         })
     }
 
+    /// The file, what is in it, and how long it is.
     fn read_unclosed(
         &self,
         id: SegmentId,
         findings: &mut Findings,
-    ) -> Result<(Option<SharedFile>, Vec<u8>), OpenError> {
+    ) -> Result<(Option<SharedFile>, Scan, u64), OpenError> {
         let path = id.path(&self.root, FileKind::Car);
         let failed = |error| OpenError::Disk {
             what: path.clone(),
@@ -249,13 +249,27 @@ impl Store {
             } else {
                 findings.report.never_made += 1;
             }
-            return Ok((None, Vec::new()));
+            return Ok((None, Scan::default(), 0));
         };
         let length = file.length().map_err(failed)?;
-        let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
-        let read = file.read_at(&mut bytes, 0).map_err(failed)?;
-        bytes.truncate(read);
-        Ok((Some(file), bytes))
+        let scan = scan_file(Bytes(file.as_ref()), length, id.plane).map_err(failed)?;
+        Ok((Some(file), scan, length))
+    }
+
+    /// The record in a frame that was scanned.
+    fn read_record(
+        &self,
+        id: SegmentId,
+        file: &dyn File,
+        frame: &Frame,
+    ) -> Result<Record, OpenError> {
+        let mut bytes = vec![0; frame.length as usize];
+        let read = file.read_at(&mut bytes, frame.payload());
+        let read = read.and_then(|_| Record::from_bytes(&bytes).map_err(std::io::Error::other));
+        read.map_err(|error| OpenError::Disk {
+            what: id.path(&self.root, FileKind::Car),
+            error,
+        })
     }
 
     fn claimed(&self, id: SegmentId) -> u64 {

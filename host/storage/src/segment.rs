@@ -7,10 +7,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use billet_block::Cid;
-use billet_segment::{Frame, SegmentId};
+use billet_segment::{Frame, SegmentId, Source};
 
 use crate::File;
 use crate::table::Filter;
+
+/// A file to be scanned.
+pub(crate) struct Bytes<'a>(pub(crate) &'a dyn File);
+
+impl Source for Bytes<'_> {
+    type Error = std::io::Error;
+
+    fn read(&self, out: &mut [u8], offset: u64) -> std::io::Result<usize> {
+        self.0.read_at(out, offset)
+    }
+}
 
 /// The blocks of a segment that is still written.
 #[derive(Default)]

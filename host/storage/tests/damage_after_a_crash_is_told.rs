@@ -46,7 +46,7 @@ fn expected_seq(found: &Scan, log: &str, end: u64) -> u64 {
     let records = found
         .records
         .iter()
-        .filter(|f| f.record.log == log && f.frame.end() <= end);
+        .filter(|f| f.log == log && f.frame.end() <= end);
     records.count() as u64
 }
 
@@ -139,7 +139,7 @@ fn flip_each(plane: Plane, look: impl Fn(&Arc<Store>, u64, &Scan)) {
 #[test]
 fn a_flipped_byte_of_the_catalog_is_never_passed_over() {
     flip_each(Plane::Catalog, |store, at, whole| {
-        let durable = whole.records.last().unwrap().record.durable.end;
+        let durable = whole.records.last().unwrap().durable.end;
         let damaged = store.damaged();
         for log in ["a", "b", "c"] {
             let all = expected_seq(whole, log, whole.end);
