@@ -18,6 +18,9 @@ pub const SECRET_KEY: &str = "test-secret-access-key";
 /// Longest time until a started daemon must be ready.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 
+/// How often others may take a port first.
+const PORTS_TRIED: usize = 5;
+
 /// A running daemon; killed when dropped, its folder stays.
 #[derive(Debug)]
 pub struct Daemon {
@@ -35,6 +38,18 @@ impl Daemon {
     /// # Errors
     /// It cannot be started, ends at once, or is not ready in time.
     pub fn start(program: &Path, folder: &Path, arguments: &[&str]) -> io::Result<Self> {
+        for _ in 0..PORTS_TRIED {
+            if let Some(daemon) = Self::try_start(program, folder, arguments)? {
+                return Ok(daemon);
+            }
+        }
+        Err(io::Error::other("no port stays free"))
+    }
+
+    /// As [`Daemon::start`]; none where another process took a port that was free just before.
+    fn try_start(program: &Path, folder: &Path, arguments: &[&str]) -> io::Result<Option<Self>> {
+        let log = folder.with_extension("log");
+        let logged = std::fs::read(&log).map_or(0, |log| log.len());
         let mut daemon = Self::spawn(program, folder, arguments)?;
         let start = Instant::now();
         while start.elapsed() < READY_WITHIN {
@@ -42,9 +57,14 @@ impl Daemon {
                 .ask_admin("/readyz")
                 .is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
             {
-                return Ok(daemon);
+                return Ok(Some(daemon));
             }
             if let Some(status) = daemon.child.try_wait()? {
+                let log = std::fs::read(&log)?;
+                let told = String::from_utf8_lossy(log.get(logged..).unwrap_or_default());
+                if told.contains("cannot listen on") {
+                    return Ok(None);
+                }
                 return Err(io::Error::other(format!("billet serve ended: {status}")));
             }
             // Nothing tells from outside when a process is about to listen.
