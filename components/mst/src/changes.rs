@@ -5,13 +5,15 @@
 
 use std::slice;
 
-use billet_bucket::{Claim, Commit, Op, Outcome, Plan, Refusal, Standing, StoreError, View, apply};
+use billet_bucket::{
+    Claim, Commit, Op, Outcome, Plan, Refusal, Standing, StoreError, Target, View, apply,
+};
 
 use crate::bindings::billet::bucket::types;
 use crate::bindings::billet::store::{blocks, journal};
 use crate::bindings::exports::billet::bucket::changes;
 use crate::fetch::{settle, standing};
-use crate::{CACHES, Mst, convert};
+use crate::{CACHES, Mst, check, convert};
 
 /// How often ops are decided anew when somebody else commits first.
 const TRIES_MAX: u32 = 8;
@@ -25,7 +27,11 @@ impl changes::Guest for Mst {
         let mut claims = Vec::new();
         for op in ops {
             let brought = convert::claims(&op);
-            match convert::op(op) {
+            let op = match convert::op(op) {
+                Ok(op) => whole(op).await,
+                refused => refused,
+            };
+            match op {
                 Ok(op) => {
                     readable.push(op);
                     answers.push(None);
@@ -45,6 +51,20 @@ impl changes::Guest for Mst {
         });
         answers.collect()
     }
+}
+
+/// Refuses the import of a tree that is not whole: the one op that has more to read than a commit
+/// may wait for.
+async fn whole(op: Op) -> Result<Op, Refusal> {
+    if let Op::ImportRoot(import) = &op {
+        let state = import.state.map(Target::State);
+        let targets: Vec<Target> = [Target::Tree(import.root)]
+            .into_iter()
+            .chain(state)
+            .collect();
+        check::refuse_damage(&targets).await?;
+    }
+    Ok(op)
 }
 
 /// Does all ops in one commit. Where something that only some of them touch makes that fail, each

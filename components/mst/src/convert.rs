@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use billet_block::{Block, Cid};
 use billet_bucket::{
     Abort, Assembly, Complete, Condition, Copy, CreateBucket, CreateUpload, Delete, Head,
-    NamedPart, Op, PartListing, Put, PutPart, Query, Refusal, Source, Span, StoreError, Upload,
-    UploadLine,
+    ImportRoot, NamedPart, Op, PartListing, Put, PutPart, Query, Refusal, Source, Span, StoreError,
+    Upload, UploadLine,
 };
 use billet_manifest::{Attributes, Checksum, ChecksumKind, Object, State};
 use billet_unixfs::Leaf;
@@ -329,17 +329,19 @@ pub(crate) fn claims(op: &changes::Op) -> Vec<u64> {
         changes::Op::Put(put) => vec![put.source.claim],
         changes::Op::PutPart(part) => vec![part.source.claim],
         changes::Op::Complete(complete) => complete.assembly.claims.clone(),
+        changes::Op::ImportRoot(import) => import.claims.clone(),
         _ => Vec::new(),
     }
 }
 
 pub(crate) fn op(op: changes::Op) -> Result<Op, Refusal> {
     Ok(match op {
-        changes::Op::CreateBucket(create) => Op::CreateBucket(CreateBucket {
-            owner: create.owner,
-            owner_name: create.owner_name,
-            region: create.region,
-            space: create.space,
+        changes::Op::CreateBucket(create) => Op::CreateBucket(create_bucket(create)),
+        changes::Op::ImportRoot(import) => Op::ImportRoot(ImportRoot {
+            bucket: create_bucket(import.bucket),
+            root: cid(&import.root)?,
+            state: import.state.as_deref().map(cid).transpose()?,
+            claims: import.claims,
         }),
         changes::Op::Configure(settings) => {
             let settings = settings.into_iter();
@@ -393,6 +395,15 @@ pub(crate) fn op(op: changes::Op) -> Result<Op, Refusal> {
             started_ms: abort.started_ms,
         }),
     })
+}
+
+fn create_bucket(create: changes::CreateBucket) -> CreateBucket {
+    CreateBucket {
+        owner: create.owner,
+        owner_name: create.owner_name,
+        region: create.region,
+        space: create.space,
+    }
 }
 
 fn complete(complete: changes::Complete) -> Result<Complete, Refusal> {

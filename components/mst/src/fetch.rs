@@ -47,7 +47,7 @@ pub(crate) async fn standing(log: &str) -> Result<(Standing, Option<Vec<u8>>), S
 
 /// Fetches all that is needed.
 pub(crate) async fn supply(log: &str, view: &mut View<'_>, need: Need) -> Result<(), StoreError> {
-    supply_blocks(view, &need).await?;
+    supply_blocks(view, &need, |_, error| Err(error)).await?;
     for key in need.rows {
         let value = rows::get(log.to_owned(), key.clone()).await;
         view.supply_row(key, value.map_err(convert::store_error)?);
@@ -66,7 +66,12 @@ pub(crate) async fn supply(log: &str, view: &mut View<'_>, need: Need) -> Result
     Ok(())
 }
 
-async fn supply_blocks(view: &mut View<'_>, need: &Need) -> Result<(), StoreError> {
+/// Fetches blocks. A node that is needed and cannot be had is told to `lost`.
+pub(crate) async fn supply_blocks(
+    view: &mut View<'_>,
+    need: &Need,
+    mut lost: impl FnMut(Cid, StoreError) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
     let mut wanted: Vec<(Cid, Kind)> = need
         .blocks
         .iter()
@@ -85,7 +90,10 @@ async fn supply_blocks(view: &mut View<'_>, need: &Need) -> Result<(), StoreErro
             let is_needed = index < needed;
             match answer {
                 Some(Err(_)) if !is_needed => {}
-                Some(answer) => view.supply_block(cid, kind, answer)?,
+                Some(answer) => match view.supply_block(cid, kind, answer) {
+                    Err(error) if is_needed => lost(cid, error)?,
+                    _ => {}
+                },
                 None if is_needed => {
                     left.push((cid, kind));
                     left_needed += 1;

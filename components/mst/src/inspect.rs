@@ -3,14 +3,14 @@
 //! Must never hold more of a walk than where it stands.
 
 use billet_block::Cid;
-use billet_bucket::{Blocked, Refusal, StoreError, Target, View, Walk};
+use billet_bucket::{Blocked, Refusal, StoreError, Target, View, Walk, find_promise};
 use billet_tree::{Diff, Difference, prove};
 
 use crate::bindings::billet::store::types::StoreError as OutError;
 use crate::bindings::exports::billet::bucket::inspect::{self, Block, Guest};
 use crate::bindings::{wit_future, wit_stream};
 use crate::fetch::{bytes, settle, supply};
-use crate::{CACHES, Mst, convert};
+use crate::{CACHES, Mst, check, convert};
 use wit_bindgen::rt::async_support::{FutureReader, StreamReader, StreamWriter, spawn_local};
 
 /// Bytes of a page of a closure.
@@ -39,6 +39,20 @@ impl Guest for Mst {
             let _ = end.write(told.map_err(convert::error_of)).await;
         });
         Ok((pages, ended))
+    }
+
+    async fn check(targets: Vec<inspect::Target>) -> Result<check::Told, OutError> {
+        let targets = targets.into_iter().map(target);
+        let targets: Result<Vec<_>, _> = targets.collect();
+        Ok(check::start(&targets.map_err(convert::out_error)?))
+    }
+
+    async fn find(root: Vec<u8>, key: String) -> Result<Option<inspect::Promise>, OutError> {
+        let root = convert::cid(&root).map_err(convert::out_error)?;
+        let mut view = View::new(&CACHES);
+        let found = settle("", &mut view, |view| find_promise(view, &root, &key)).await;
+        let found = found.map_err(convert::error_of)?;
+        Ok(found.map(check::promise))
     }
 
     async fn diff(

@@ -7,6 +7,7 @@
 mod bindings;
 mod buckets;
 mod changes;
+mod check;
 mod convert;
 mod fetch;
 mod inspect;

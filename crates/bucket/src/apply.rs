@@ -19,7 +19,9 @@ use crate::decide::{Batch, Current, NewValue, check_key, too_long};
 use crate::need::{Blocked, Stop};
 use crate::plan::{Change, ClaimRef, Fate, Outcome, Plan, cut};
 use crate::refusal::{Refusal, StoreError};
-use crate::{Claim, Condition, Copy, CreateBucket, Decoded, Delete, Op, Put, Standing, View};
+use crate::{
+    Claim, Condition, Copy, CreateBucket, Decoded, Delete, ImportRoot, Op, Put, Standing, View,
+};
 
 /// Most rows that one commit deletes with a bucket.
 const DELETED_ROWS_MAX: u32 = 8192;
@@ -77,6 +79,10 @@ fn attempt(
     ops: &[Op],
     banned: &BTreeMap<usize, Refusal>,
 ) -> Result<Attempt, Blocked> {
+    // What other ops find under their keys is looked up in the tree of before.
+    if ops.len() > 1 && ops.iter().any(|op| matches!(op, Op::ImportRoot(_))) {
+        return Err(Refusal::invalid("an import stands alone").into());
+    }
     let mut batch = Batch::new(view, standing, ops)?;
     let mut outcomes = Vec::with_capacity(ops.len());
     for (index, op) in ops.iter().enumerate() {
@@ -127,6 +133,7 @@ impl Batch<'_, '_> {
             Op::PutPart(part) => self.put_part(part),
             Op::Complete(complete) => self.complete(complete),
             Op::Abort(abort) => self.abort(abort),
+            Op::ImportRoot(import) => self.import_root(import),
         }?;
         self.used.extend(claims);
         Ok(outcome)
@@ -154,6 +161,31 @@ impl Batch<'_, '_> {
         self.space.clone_from(&create.space);
         self.blocks.push(empty_block());
         Ok(Outcome::default())
+    }
+
+    fn import_root(&mut self, import: &ImportRoot) -> Result<Outcome, Stop> {
+        let settings = match &import.state {
+            None => Vec::new(),
+            Some(cid) => {
+                let state = self.view.state(cid, &mut self.need);
+                let state = state.ok_or(Stop::Pending)??;
+                let settings = state.settings.iter();
+                settings
+                    .map(|(name, value)| (name.clone(), value.to_vec()))
+                    .collect()
+            }
+        };
+        let outcome = self.create_bucket(&import.bucket)?;
+        self.configure(&settings)?;
+        self.root = import.root;
+        if import.root != empty_root() {
+            self.blocks.clear();
+        }
+        self.decide(
+            import.claims.iter().copied().map(ClaimRef::Given),
+            Fate::Adopt,
+        );
+        Ok(outcome)
     }
 
     fn configure(&mut self, settings: &[(String, Vec<u8>)]) -> Result<Outcome, Stop> {

@@ -23,6 +23,11 @@ pub(crate) fn is_md5(etag: &str) -> bool {
     etag.len() == 32 && etag.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
+/// The MD5 that a text of 32 hexadecimal digits is.
+pub(crate) fn read_md5(text: &str) -> Option<Vec<u8>> {
+    hex::decode(text).ok().filter(|_| is_md5(text))
+}
+
 /// The checksum of `algorithm` that a part has.
 pub(crate) fn of_part<'a>(part: &'a PartRow, algorithm: &str) -> Option<&'a Checksum> {
     let mut checksums = part.checksums.iter();

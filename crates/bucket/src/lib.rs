@@ -9,6 +9,7 @@ mod apply;
 mod assemble;
 mod bodies;
 mod cache;
+mod check;
 mod checksum;
 mod condition;
 mod decide;
@@ -27,6 +28,7 @@ mod walk;
 pub use apply::apply;
 pub use assemble::{Assembler, Progress};
 pub use cache::{Caches, Decoded};
+pub use check::{Check, Checked, Damage, Named, Promise, PromisedPart, find_promise};
 pub use list::{Line, ObjectListing, Query};
 pub use lookup::{
     LEADING_SPANS_MAX, Span, find, leading_spans, live_state, objects, spans, states,
@@ -34,7 +36,7 @@ pub use lookup::{
 pub use need::{Blocked, Kind, Need, Row, Scan};
 pub use op::{
     Abort, Assembly, Complete, Condition, Copy, CreateBucket, CreateUpload, Delete, Head,
-    NamedPart, Op, Put, PutPart, Source, Standing,
+    ImportRoot, NamedPart, Op, Put, PutPart, Source, Standing,
 };
 pub use plan::{Change, Claim, Commit, Outcome, Plan, STAGE_BYTES_MAX};
 pub use refusal::{Refusal, StoreError};

@@ -47,6 +47,19 @@ pub struct CreateBucket {
     pub space: String,
 }
 
+/// A new bucket whose tree is there already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportRoot {
+    /// The bucket.
+    pub bucket: CreateBucket,
+    /// The tree; whoever asks has looked through all of it.
+    pub root: Cid,
+    /// The state block whose settings are taken over.
+    pub state: Option<Cid>,
+    /// Over all that the tree reaches.
+    pub claims: Vec<Claim>,
+}
+
 /// A body that was stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
@@ -227,6 +240,8 @@ pub enum Op {
     Complete(Complete),
     /// An upload to be forgotten.
     Abort(Abort),
+    /// A new bucket whose tree is there already.
+    ImportRoot(ImportRoot),
 }
 
 impl Op {
@@ -247,6 +262,7 @@ impl Op {
             Self::Put(put) => vec![put.source.claim],
             Self::PutPart(part) => vec![part.source.claim],
             Self::Complete(complete) => complete.assembly.claims.clone(),
+            Self::ImportRoot(import) => import.claims.clone(),
             _ => Vec::new(),
         }
     }
