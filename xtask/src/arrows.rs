@@ -27,6 +27,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("billet-plain", &["billet-block"]),
     ("billet-s3", &[]),
     ("billet-ucan", &["billet-block"]),
+    (
+        "billet-forge",
+        &["billet-block", "billet-car", "billet-ucan"],
+    ),
     ("billet-gateway", &["billet-s3"]),
     (
         "billet-mst",

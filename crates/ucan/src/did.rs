@@ -5,6 +5,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::key::PublicKey;
 use crate::limits::DID_BYTES_MAX;
 
@@ -12,7 +14,8 @@ use crate::limits::DID_BYTES_MAX;
 const ED25519_PUBLIC: [u8; 2] = [0xed, 0x01];
 
 /// A decentralised identity: `did:`, a method, `:` and a text of the method's own.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Did(String);
 
 /// A text that is no identity, or none that could have a key.
@@ -111,6 +114,20 @@ impl FromStr for Did {
             return Err(DidError);
         }
         Ok(Self(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for Did {
+    type Error = DidError;
+
+    fn try_from(text: String) -> Result<Self, DidError> {
+        text.parse()
+    }
+}
+
+impl From<Did> for String {
+    fn from(did: Did) -> Self {
+        did.0
     }
 }
 

@@ -10,7 +10,7 @@ use billet_block::{CborError, Cid, Codec, decode, encode};
 use crate::Ipld;
 use crate::did::Did;
 use crate::document::Purpose;
-use crate::key::Signer;
+use crate::key::{NotSigned, Signer};
 use crate::varsig::Algorithm;
 
 /// Named values: arguments, metadata.
@@ -29,6 +29,9 @@ pub enum TokenError {
     /// The signer is another than the issuer that the payload names.
     #[error("signed by {0}, who is not its issuer")]
     OtherIssuer(Did),
+    /// The signer did not sign.
+    #[error(transparent)]
+    NotSigned(#[from] NotSigned),
 }
 
 impl TokenError {
@@ -155,13 +158,14 @@ impl<P: Payload> Signed<P> {
     /// Signs a payload.
     ///
     /// # Errors
-    /// `OtherIssuer` when the signer is not the payload's issuer, else as [`Unsigned::new`].
+    /// `OtherIssuer` when the signer is not the payload's issuer, `NotSigned` when it did not sign,
+    /// else as [`Unsigned::new`].
     pub fn new(claims: P, signer: &dyn Signer) -> Result<Self, TokenError> {
         if signer.did() != claims.issuer() {
             return Err(TokenError::OtherIssuer(signer.did().clone()));
         }
         let unsigned = Unsigned::new(claims)?;
-        let signature = signer.sign(unsigned.bytes());
+        let signature = signer.sign(unsigned.bytes())?;
         unsigned.finish(signature)
     }
 

@@ -25,8 +25,16 @@ pub trait Signer {
     fn did(&self) -> &Did;
 
     /// The Ed25519 signature of these bytes.
-    fn sign(&self, bytes: &[u8]) -> [u8; 64];
+    ///
+    /// # Errors
+    /// Where the key is out of reach.
+    fn sign(&self, bytes: &[u8]) -> Result<[u8; 64], NotSigned>;
 }
+
+/// Whoever has the key did not sign; the text says why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not signed: {0}")]
+pub struct NotSigned(pub String);
 
 /// An Ed25519 public key, 32 bytes. Whether they are a point is seen when it is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -189,8 +197,8 @@ impl Signer for Ed25519Signer {
         &self.did
     }
 
-    fn sign(&self, bytes: &[u8]) -> [u8; 64] {
-        self.key.sign(bytes).to_bytes()
+    fn sign(&self, bytes: &[u8]) -> Result<[u8; 64], NotSigned> {
+        Ok(self.key.sign(bytes).to_bytes())
     }
 }
 

@@ -37,7 +37,7 @@ pub use did::{Did, DidError};
 pub use document::{Directory, Document, DocumentError, Method, Purpose, Resolver};
 pub use envelope::{Map, Payload, Signed, TokenError, Unsigned};
 pub use invocation::Invocation;
-pub use key::{Ed25519Signer, KeyError, PublicKey, Seed, Signer};
+pub use key::{Ed25519Signer, KeyError, NotSigned, PublicKey, Seed, Signer};
 pub use limits::*;
 pub use packing::Packing;
 pub use policy::{Comparison, Policy, PolicyError, Statement, TooMuchWork};

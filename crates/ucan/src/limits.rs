@@ -6,8 +6,8 @@ pub const CONTAINER_BYTES_MAX: usize = 1 << 20;
 /// Most bytes of a packed container: Base64 and some white space around it.
 pub const PACKED_BYTES_MAX: usize = CONTAINER_BYTES_MAX / 2 * 3;
 
-/// Most tokens of a container.
-pub const CONTAINER_TOKENS_MAX: usize = 64;
+/// Most tokens of a container: an account's delegations come in one.
+pub const CONTAINER_TOKENS_MAX: usize = 1024;
 
 /// Most delegations between a subject and an invocation.
 pub const CHAIN_LINKS_MAX: usize = 16;

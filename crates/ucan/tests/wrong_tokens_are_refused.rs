@@ -280,7 +280,7 @@ fn signed_by_another_key_than_the_issuers() {
         Err(TokenError::OtherIssuer(_))
     ));
     let unsigned = Unsigned::new(claims).unwrap();
-    let signature = agent().sign(unsigned.bytes());
+    let signature = agent().sign(unsigned.bytes()).unwrap();
     let proofs = [unsigned.finish(signature).unwrap()];
     let refused = judge(&asked(&proofs), &proofs);
     assert_eq!(refused, Err(Refusal::InvalidSignature(proofs[0].link())));
