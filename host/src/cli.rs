@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::commands::{BlockCommand, BucketCommand};
 use crate::config::{Config, ConfigError, Sources};
 
 /// An S3 gateway whose buckets are Merkle Search Trees.
@@ -25,6 +26,12 @@ pub enum Command {
     /// Look at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Look at buckets.
+    #[command(subcommand)]
+    Bucket(BucketCommand),
+    /// Read blocks.
+    #[command(subcommand)]
+    Block(BlockCommand),
 }
 
 /// What can be done with the configuration.

@@ -3,9 +3,18 @@
 //! Data goes to standard output, everything else to standard error. Must never print a secret but
 //! the one of a key pair that was made in this very run.
 
+mod block;
+mod bucket;
+mod look;
+mod table;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+
+pub use block::BlockCommand;
+pub use bucket::BucketCommand;
+pub use look::LookFlags;
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -14,20 +23,23 @@ use crate::config::{Config, Kind};
 use crate::credentials::{self, KeyRing};
 use crate::{Limits, Settings, first_start, logging};
 
-/// Does what the command line says. Exit status 0 is success, 1 is failure; 2, for a command line
-/// that cannot be read, comes from the parser.
+/// Does what the command line says. Exit status 0 is success, 1 is failure, 3 is damage; 2, for a
+/// command line that cannot be read, comes from the parser.
 pub fn run(cli: Cli) -> ExitCode {
+    let success = |()| ExitCode::SUCCESS;
     let done = match cli.command {
-        Command::Serve(flags) => serve(flags),
+        Command::Serve(flags) => serve(flags).map(success),
         Command::Config(ConfigCommand::Show {
             origin,
             json,
             flags,
-        }) => show(flags, origin, json),
-        Command::Config(ConfigCommand::Check(flags)) => resolve(flags).map(drop),
+        }) => show(flags, origin, json).map(success),
+        Command::Config(ConfigCommand::Check(flags)) => resolve(flags).map(drop).map(success),
+        Command::Bucket(command) => bucket::run(command),
+        Command::Block(command) => block::run(command),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(reason) => {
             eprintln!("billet: {reason}");
             ExitCode::FAILURE

@@ -28,7 +28,8 @@ const TABLE_ELEMENTS_MAX: usize = 10_000;
 #[derive(Clone)]
 pub(crate) struct Engine {
     pub(crate) engine: wasmtime::Engine,
-    pub(crate) gateway: Arc<ServicePre<Guest>>,
+    /// None where nothing is served.
+    pub(crate) gateway: Option<Arc<ServicePre<Guest>>>,
     pub(crate) mst: Arc<NativePre<Guest>>,
 }
 
@@ -66,8 +67,23 @@ impl Engine {
         });
         Ok(Self {
             engine,
-            gateway: Arc::new(gateway?),
+            gateway: Some(Arc::new(gateway?)),
             mst: Arc::new(mst?),
+        })
+    }
+
+    /// Only `mst`, for looking at buckets.
+    ///
+    /// # Errors
+    /// As [`Engine::new`].
+    pub(crate) fn reading() -> wasmtime::Result<Self> {
+        let engine = wasmtime::Engine::new(&config())?;
+        start_epochs(&engine)?;
+        let mst = link(&engine, components::MST, link_mst).and_then(NativePre::new)?;
+        Ok(Self {
+            engine,
+            gateway: None,
+            mst: Arc::new(mst),
         })
     }
 }

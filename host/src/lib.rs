@@ -19,6 +19,7 @@ mod engine;
 pub mod first_start;
 mod guest;
 mod imports;
+mod inspect;
 mod listener;
 pub mod logging;
 mod metrics;

@@ -130,7 +130,9 @@ impl HandlerState for Factory {
     async fn instantiate(&self) -> wasmtime::Result<Instance<Guest, Expiration, Worker>> {
         let role = Role::Gateway(Arc::clone(&self.front));
         let mut store = Guest::store(&self.engine.engine, &self.effects, role);
-        let service = self.engine.gateway.instantiate_async(&mut store).await?;
+        let gateway = self.engine.gateway.as_ref();
+        let gateway = gateway.ok_or_else(|| wasmtime::format_err!("nothing is served here"))?;
+        let service = gateway.instantiate_async(&mut store).await?;
         let busy = Arc::clone(&store.data().busy);
         Ok(Instance {
             store,

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -15,6 +16,7 @@ use crate::admin::Admin;
 use crate::buffers::Buffers;
 use crate::effects::{Effects, Front};
 use crate::engine::{Binaries, Engine};
+use crate::inspect::{self, Inside, Socket};
 use crate::listener::Listener;
 use crate::metrics::Metrics;
 use crate::mst::Mst;
@@ -61,6 +63,8 @@ pub struct Running {
     effects: Arc<Effects>,
     listener: JoinHandle<()>,
     admin: JoinHandle<()>,
+    inspector: Option<JoinHandle<()>>,
+    folder: PathBuf,
 }
 
 impl Running {
@@ -82,6 +86,13 @@ impl Running {
         self.stop.send_replace(true);
         let ended = self.listener.await;
         self.admin.abort();
+        if let Some(inspector) = self.inspector {
+            // Answers under way are broken off. The store is still locked: the socket is ours.
+            drop(inspector.await);
+            if let Err(error) = inspect::remove(&self.folder) {
+                tracing::warn!(%error, "the admin socket stays");
+            }
+        }
         self.effects.stopping.store(true, Ordering::Relaxed);
         let storage = Arc::clone(&self.effects.storage);
         let closed = blocking(move || storage.close()).await?;
@@ -146,6 +157,7 @@ pub async fn start(
         metrics,
         stopping: AtomicBool::new(false),
     });
+    let inspector = inspector(&settings, &engine, &effects, &stopping);
     let listener = Arc::new(assemble(&settings, &engine, &effects, credentials));
     let peers = Arc::clone(&listener.peers);
     let watched = Arc::clone(&effects);
@@ -158,7 +170,29 @@ pub async fn start(
         effects,
         listener: tokio::spawn(listener.run(socket, stopping)),
         admin: admin_task,
+        inspector,
+        folder: settings.data_dir,
     })
+}
+
+/// Answers those who look inside; a folder that cannot have a socket does without.
+fn inspector(
+    settings: &Settings,
+    engine: &Engine,
+    effects: &Arc<Effects>,
+    stopping: &watch::Receiver<bool>,
+) -> Option<JoinHandle<()>> {
+    let folder = settings.data_dir.clone();
+    let socket = match Socket::bind(&folder) {
+        Ok(socket) => socket,
+        Err(error) => {
+            tracing::warn!(%error, "no admin socket: nobody can look inside while this runs");
+            return None;
+        }
+    };
+    let files = Arc::new(move || billet_storage::list_files(&folder));
+    let inside = Inside::new(Arc::clone(effects), Some(engine.clone()), files);
+    Some(tokio::spawn(socket.run(Arc::new(inside), stopping.clone())))
 }
 
 fn assemble(

@@ -6,7 +6,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use billet_storage::{
-    CommitRequest, Committed, Committer, Config, Effects, OpenError, State, Store, StoreError,
+    CommitRequest, Committed, Committer, Config, CowDisk, Effects, OpenError, State, Store,
+    StoreError,
 };
 use tokio::sync::{oneshot, watch};
 
@@ -31,13 +32,7 @@ impl Storage {
             error,
         };
         let effects = Effects::real(&settings.data_dir).map_err(disk)?;
-        let config = Config {
-            seal_bytes: settings.seal_bytes,
-            table_cache_bytes: settings.table_cache_bytes,
-            block_cache_bytes: settings.block_cache_bytes,
-            ..Config::default()
-        };
-        let store = Store::open(config, effects)?;
+        let store = Store::open(config(settings), effects)?;
         let committer = Committer::start(Arc::clone(&store));
         let thread = |error| OpenError::Disk {
             what: "starting the committer".to_owned(),
@@ -52,6 +47,23 @@ impl Storage {
             store,
             committer: Mutex::new(Some(committer.map_err(thread)?)),
             fatal,
+        })
+    }
+
+    /// Opens the store of a folder that is only looked at; commits are refused. Blocks.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub(crate) fn look(settings: &Settings, disk: &CowDisk) -> Result<Self, OpenError> {
+        let failed = |error| OpenError::Disk {
+            what: "opening the folder".to_owned(),
+            error,
+        };
+        let effects = Effects::cow(disk).map_err(failed)?;
+        Ok(Self {
+            store: Store::open(config(settings), effects)?,
+            committer: Mutex::new(None),
+            fatal: watch::Sender::new(None),
         })
     }
 
@@ -165,5 +177,14 @@ impl Storage {
             committer.stop();
         }
         self.store.close()
+    }
+}
+
+fn config(settings: &Settings) -> Config {
+    Config {
+        seal_bytes: settings.seal_bytes,
+        table_cache_bytes: settings.table_cache_bytes,
+        block_cache_bytes: settings.block_cache_bytes,
+        ..Config::default()
     }
 }

@@ -7,7 +7,7 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{FallocateFlags, FlockOperation};
 
@@ -49,6 +49,25 @@ impl RealDisk {
     }
 }
 
+const LOCK_TRIES: u32 = 10;
+const LOCK_WAIT: Duration = Duration::from_millis(10);
+
+/// Whether a process has the folder of a store. Nothing is made, and the lock is given back before
+/// this returns.
+///
+/// # Errors
+/// What the system says.
+pub fn is_locked(folder: &Path) -> io::Result<bool> {
+    let Some(file) = none_if_missing(fs::File::open(folder.join("lock")))? else {
+        return Ok(false);
+    };
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => Ok(false),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
+}
+
 struct Locked {
     _file: fs::File,
 }
@@ -79,11 +98,15 @@ impl Disk for RealDisk {
             .create(true)
             .truncate(false)
             .open(self.path("lock"))?;
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Some(Box::new(Locked { _file: file }))),
-            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
-            Err(error) => Err(error.into()),
+        // Whoever only asks whether the folder is taken has it for a moment (`is_locked`).
+        for _ in 0..LOCK_TRIES {
+            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(Some(Box::new(Locked { _file: file }))),
+                Err(rustix::io::Errno::WOULDBLOCK) => std::thread::sleep(LOCK_WAIT),
+                Err(error) => return Err(error.into()),
+            }
         }
+        Ok(None)
     }
 
     fn create(&self, path: &str) -> io::Result<Arc<dyn File>> {

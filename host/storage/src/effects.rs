@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::{Kv, KvError, RealDisk, RedbKv, SystemClock, SystemRandom};
+use crate::{CowDisk, Kv, KvError, RealDisk, RedbKv, SystemClock, SystemRandom};
 
 /// An open file.
 pub trait File: Send + Sync {
@@ -128,7 +128,7 @@ impl Effects {
     /// What the system says.
     pub fn real(folder: &Path) -> io::Result<Self> {
         let disk = RealDisk::new(folder)?;
-        let path = disk.folder().join("catalog.redb");
+        let path = disk.folder().join(CATALOG);
         let open_kv = move || RedbKv::open(&path).map(|kv| Arc::new(kv) as Arc<dyn Kv>);
         Ok(Self {
             disk: Arc::new(disk),
@@ -137,4 +137,22 @@ impl Effects {
             open_kv: Box::new(open_kv),
         })
     }
+
+    /// The same folder, only looked at: whatever is written stays in the memory of `disk`.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no store in it; else what the system says.
+    pub fn cow(disk: &CowDisk) -> io::Result<Self> {
+        let table = disk.file(CATALOG)?.ok_or(io::ErrorKind::NotFound)?;
+        let open_kv = move || RedbKv::open_cow(table).map(|kv| Arc::new(kv) as Arc<dyn Kv>);
+        Ok(Self {
+            disk: Arc::new(disk.clone()),
+            clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom),
+            open_kv: Box::new(open_kv),
+        })
+    }
 }
+
+/// The table of keys, in the store's folder.
+const CATALOG: &str = "catalog.redb";

@@ -4,11 +4,12 @@
 
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use billet_segment::Pair;
 use redb::{Database, Durability, ReadableDatabase as _, StorageError, TableDefinition};
 
+use crate::cow::{CowBackend, CowFile};
 use crate::error::is_full;
 use crate::kv::scan_start;
 use crate::{Kv, KvChange, KvError};
@@ -21,9 +22,17 @@ const CACHE_BYTES: usize = 16 << 20;
 /// A redb file.
 #[derive(Debug)]
 pub struct RedbKv {
-    path: PathBuf,
+    place: Place,
     /// None after a failure, until it is opened again.
     database: Mutex<Option<Database>>,
+}
+
+/// Where its bytes are.
+#[derive(Debug)]
+enum Place {
+    Path(PathBuf),
+    /// A file that is only looked at.
+    Cow(Arc<CowFile>),
 }
 
 fn failed(error: impl std::fmt::Display) -> KvError {
@@ -47,11 +56,17 @@ impl RedbKv {
     /// # Errors
     /// As the variants say.
     pub fn open(path: &Path) -> Result<Self, KvError> {
-        let database = Mutex::new(Some(open_database(path)?));
-        Ok(Self {
-            path: path.to_owned(),
-            database,
-        })
+        Self::at(Place::Path(path.to_owned()))
+    }
+
+    /// Opens a file of which nothing below changes.
+    pub(crate) fn open_cow(file: Arc<CowFile>) -> Result<Self, KvError> {
+        Self::at(Place::Cow(file))
+    }
+
+    fn at(place: Place) -> Result<Self, KvError> {
+        let database = Mutex::new(Some(open_database(&place)?));
+        Ok(Self { place, database })
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Database>> {
@@ -65,7 +80,7 @@ impl RedbKv {
     ) -> Result<T, KvError> {
         let transaction = {
             let mut database = self.lock();
-            let database = opened(&mut database, &self.path)?;
+            let database = opened(&mut database, &self.place)?;
             database.begin_read().map_err(|error| kind(error.into()))?
         };
         read(
@@ -76,12 +91,19 @@ impl RedbKv {
     }
 }
 
-fn open_database(path: &Path) -> Result<Database, KvError> {
+fn open_database(place: &Place) -> Result<Database, KvError> {
     let mut builder = Database::builder();
     builder.set_cache_size(CACHE_BYTES);
-    let database = builder.create(path).map_err(|error| kind(error.into()))?;
+    let database = match place {
+        Place::Path(path) => builder.create(path),
+        Place::Cow(file) => builder.create_with_backend(CowBackend(Arc::clone(file))),
+    };
+    let database = database.map_err(|error| kind(error.into()))?;
     if read_counter(&database).is_err() {
         write_batch(&database, 0, &[])?;
+        let Place::Path(path) = place else {
+            return Ok(database);
+        };
         // I4: the table's own file must not vanish with what it says.
         let folder = path.parent().unwrap_or(Path::new("/"));
         std::fs::File::open(folder)
@@ -91,10 +113,10 @@ fn open_database(path: &Path) -> Result<Database, KvError> {
     Ok(database)
 }
 
-fn opened<'a>(slot: &'a mut Option<Database>, path: &Path) -> Result<&'a Database, KvError> {
+fn opened<'a>(slot: &'a mut Option<Database>, place: &Place) -> Result<&'a Database, KvError> {
     match slot {
         Some(database) => Ok(database),
-        None => Ok(slot.insert(open_database(path)?)),
+        None => Ok(slot.insert(open_database(place)?)),
     }
 }
 
@@ -165,7 +187,7 @@ impl Kv for RedbKv {
 
     fn batch(&self, changes: &[KvChange]) -> Result<(), KvError> {
         let mut slot = self.lock();
-        let database = opened(&mut slot, &self.path)?;
+        let database = opened(&mut slot, &self.place)?;
         let count = read_counter(database)? + 1;
         let Err(error) = write_batch(database, count, changes) else {
             return Ok(());
@@ -176,7 +198,7 @@ impl Kv for RedbKv {
         if error != KvError::Full {
             return Err(error);
         }
-        let is_done = match open_database(&self.path) {
+        let is_done = match open_database(&self.place) {
             Ok(database) => {
                 let is_done = read_counter(&database)? == count;
                 *slot = Some(database);

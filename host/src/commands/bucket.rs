@@ -1,0 +1,69 @@
+//! `billet bucket`: the buckets of a store and where they stand.
+//!
+//! Must never print anything that the answer does not say.
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use serde_json::Value;
+
+use super::look::{LookFlags, Print, View, date, look, text};
+use crate::inspect::Request;
+
+/// What can be asked about buckets.
+#[derive(Debug, Subcommand)]
+pub enum BucketCommand {
+    /// List the live buckets.
+    Ls {
+        /// Which store.
+        #[command(flatten)]
+        flags: LookFlags,
+    },
+    /// Print the root of a bucket's tree.
+    Root {
+        /// The bucket's name.
+        bucket: String,
+        /// Which store.
+        #[command(flatten)]
+        flags: LookFlags,
+    },
+}
+
+/// Does it.
+///
+/// # Errors
+/// A sentence that says what to do.
+pub(super) fn run(command: BucketCommand) -> Result<ExitCode, String> {
+    match command {
+        BucketCommand::Ls { flags } => {
+            let view = View {
+                columns: &["bucket", "seq", "created", "root", "settings"],
+                rows: |line| vec![row(line)],
+            };
+            look(flags, Request::BucketList, Print::Lines(view))
+        }
+        BucketCommand::Root { bucket, flags } => {
+            let view = View {
+                columns: &["root"],
+                rows: |line| vec![vec![text(line, "root")]],
+            };
+            look(flags, Request::BucketRoot { bucket }, Print::Lines(view))
+        }
+    }
+}
+
+fn row(line: &Value) -> Vec<String> {
+    let settings = line.get("settings").and_then(Value::as_array);
+    let settings: Vec<_> = settings
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    vec![
+        text(line, "bucket"),
+        text(line, "seq"),
+        date(line, "created_ms"),
+        text(line, "root"),
+        settings.join(","),
+    ]
+}

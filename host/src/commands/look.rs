@@ -1,0 +1,251 @@
+//! What all commands share that look inside a store: flags, asking, printing, exit status.
+//!
+//! Exit status 0 is success, 1 a failure, 3 damage. Lines go to standard output: a table on a
+//! terminal, columns by tabs elsewhere, one JSON object a line with `--json`. Must never print a
+//! control character of a key or name as it is.
+
+use std::io::{IsTerminal as _, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use futures::stream;
+use serde_json::Value;
+use time::macros::format_description;
+use tokio::sync::mpsc;
+
+use super::table::Table;
+use super::{resolve, settings};
+use crate::cli::ConfigFlags;
+use crate::config::Origin;
+use crate::inspect::{End, Failure, Input, Message, Request, ask};
+use crate::logging;
+
+/// The exit status for damage.
+pub(crate) const DAMAGED: u8 = 3;
+
+/// Which store to look into, and how to print.
+#[derive(Debug, Args)]
+pub struct LookFlags {
+    /// Configuration file (TOML).
+    #[arg(long, value_name = "FILE", env = "BILLET_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Folder of segments, catalog and keys, as `serve` has it [default: billet-data].
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<String>,
+    /// One JSON object a line instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What a line of an answer looks like in a table.
+#[derive(Clone, Copy)]
+pub(super) struct View {
+    /// Titles of the columns.
+    pub(super) columns: &'static [&'static str],
+    /// The rows of a line.
+    pub(super) rows: fn(&Value) -> Vec<Vec<String>>,
+}
+
+/// Where an answer is printed.
+pub(super) enum Print {
+    /// Lines, as a table or JSON.
+    Lines(View),
+    /// Raw bytes; lines of such an answer go to standard error.
+    Raw(Box<dyn Write>),
+}
+
+/// No bytes go with the request.
+pub(super) fn no_input() -> Input {
+    Box::pin(stream::empty())
+}
+
+/// Asks and prints; the exit status.
+///
+/// # Errors
+/// A sentence that says what to do.
+pub(super) fn look(flags: LookFlags, request: Request, print: Print) -> Result<ExitCode, String> {
+    let json = flags.json;
+    let config = resolve(ConfigFlags {
+        config: flags.config,
+        data_dir: flags.data_dir,
+        ..ConfigFlags::default()
+    })?;
+    let level = config
+        .entries()
+        .find(|(setting, _)| setting.name == "log.level");
+    if level.is_some_and(|(_, given)| given.origin != Origin::Default) {
+        logging::start(config.text("log.level"), config.text("log.format"))?;
+    }
+    let settings = settings(&config)?;
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
+    let done = runtime.block_on(async {
+        let messages = ask(&settings, request, no_input()).await?;
+        show(messages, print, json).await
+    });
+    // What still runs, such as a long read that nobody waits for, is not waited for.
+    runtime.shutdown_background();
+    match done {
+        Ok(code) => Ok(code),
+        Err(Failure { text, is_damage }) if is_damage => {
+            eprintln!("billet: {text}");
+            Ok(ExitCode::from(DAMAGED))
+        }
+        Err(Failure { text, .. }) => Err(text),
+    }
+}
+
+async fn show(
+    mut messages: mpsc::Receiver<Message>,
+    print: Print,
+    json: bool,
+) -> Result<ExitCode, Failure> {
+    let terminal = std::io::stdout().is_terminal();
+    let (mut table, mut raw) = match print {
+        Print::Lines(view) => (Some((Table::new(view.columns, terminal), view)), None),
+        Print::Raw(raw) => (None, Some(raw)),
+    };
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut bar = Bar::default();
+    let mut end = End::Failed {
+        text: "the answer has no end".to_owned(),
+        is_damage: false,
+    };
+    while let Some(message) = messages.recv().await {
+        let written = match message {
+            Message::Line(line) if json => {
+                bar.clear();
+                out.write_all(&line).and_then(|()| out.write_all(b"\n"))
+            }
+            Message::Line(line) => {
+                bar.clear();
+                let line: Value = serde_json::from_slice(&line)
+                    .map_err(|error| Failure::new(error.to_string()))?;
+                match &mut table {
+                    Some((table, view)) => (view.rows)(&line)
+                        .into_iter()
+                        .try_for_each(|row| table.row(row, &mut out)),
+                    None => writeln!(std::io::stderr(), "{line}"),
+                }
+            }
+            Message::Bytes(bytes) => match &mut raw {
+                Some(raw) => raw.write_all(&bytes),
+                None => Ok(()),
+            },
+            Message::Progress { what, done, all } => {
+                bar.show(&what, done, all);
+                Ok(())
+            }
+            Message::End(told) => {
+                end = told;
+                break;
+            }
+        };
+        if let Some(code) = stopped(written)? {
+            return Ok(code);
+        }
+    }
+    bar.clear();
+    let mut finish = || {
+        if let Some((table, _)) = &mut table {
+            table.finish(&mut out)?;
+        }
+        if let Some(raw) = &mut raw {
+            raw.flush()?;
+        }
+        out.flush()
+    };
+    if let Some(code) = stopped(finish())? {
+        return Ok(code);
+    }
+    match end {
+        End::Whole => Ok(ExitCode::SUCCESS),
+        End::Damaged => Ok(ExitCode::from(DAMAGED)),
+        End::Failed { text, is_damage } => Err(Failure { text, is_damage }),
+    }
+}
+
+/// Whoever reads the output may have enough of it, which is no failure.
+fn stopped(written: std::io::Result<()>) -> Result<Option<ExitCode>, Failure> {
+    match written {
+        Ok(()) => Ok(None),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Some(ExitCode::SUCCESS)),
+        Err(error) => Err(Failure::new(format!("writing the answer: {error}"))),
+    }
+}
+
+/// How far a long answer is, on standard error where that is a terminal.
+#[derive(Default)]
+struct Bar {
+    is_shown: bool,
+}
+
+impl Bar {
+    fn show(&mut self, what: &str, done: u64, all: u64) {
+        let mut terminal = std::io::stderr();
+        if !terminal.is_terminal() {
+            return;
+        }
+        let all = if all == 0 {
+            String::new()
+        } else {
+            format!(" of {all}")
+        };
+        // A terminal that is gone shows nothing.
+        let _ = write!(terminal, "\r\x1b[K{what}: {done}{all}");
+        self.is_shown = true;
+    }
+
+    fn clear(&mut self) {
+        if std::mem::take(&mut self.is_shown) {
+            let _ = write!(std::io::stderr(), "\r\x1b[K");
+        }
+    }
+}
+
+/// The text of a field; empty where there is none.
+pub(super) fn text(line: &Value, field: &str) -> String {
+    match line.get(field) {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => printable(text),
+        Some(other) => other.to_string(),
+    }
+}
+
+/// A field of Unix milliseconds as a time of the day.
+pub(super) fn date(line: &Value, field: &str) -> String {
+    let Some(ms) = line.get(field).and_then(Value::as_u64) else {
+        return String::new();
+    };
+    let seconds = i64::try_from(ms / 1_000).unwrap_or(i64::MAX);
+    let at = time::OffsetDateTime::from_unix_timestamp(seconds);
+    let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]Z");
+    let text = at.ok().and_then(|at| at.format(format).ok());
+    text.unwrap_or_else(|| ms.to_string())
+}
+
+/// Text in which control characters are escaped.
+pub(super) fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_names_are_printed_plainly() {
+        let line = serde_json::json!({"a": 1_782_864_000_123_u64, "b": 951_825_599_000_u64});
+        assert_eq!(date(&line, "a"), "2026-07-01 00:00:00Z");
+        assert_eq!(date(&line, "b"), "2000-02-29 11:59:59Z");
+        assert_eq!(printable("a\u{1b}[2J\n\u{9b}ü"), "a\\u{1b}[2J\\n\\u{9b}ü");
+    }
+}

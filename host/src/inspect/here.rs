@@ -1,0 +1,100 @@
+//! Answers without a daemon: over a view of the folder in which every write stays in memory.
+//!
+//! Recovery runs as it would at a start, but in the view only. The store's lock is not taken: a
+//! daemon may start meanwhile, which writes the table of keys at once; so whether that file is
+//! still the same tells whether the answer is of one store. Must never change a byte.
+
+use std::fs::Metadata;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use billet_storage::CowDisk;
+use tokio::sync::mpsc;
+
+use super::{Failure, Input, Inside, Message, Out, Request, answer};
+use crate::buffers::Buffers;
+use crate::effects::Effects;
+use crate::settings::Settings;
+use crate::storage::Storage;
+
+/// What recovery and rebuilt indexes may take of memory.
+const MEMORY_BYTES_MAX: usize = 256 << 20;
+
+/// Which state of the table of keys this is.
+#[derive(PartialEq, Eq)]
+struct Mark(u64, u64, i64, i64);
+
+fn mark(folder: &Path) -> io::Result<Mark> {
+    let of = |at: Metadata| Mark(at.ino(), at.len(), at.mtime(), at.mtime_nsec());
+    std::fs::metadata(folder.join("catalog.redb")).map(of)
+}
+
+/// Answers a request over the settings' folder.
+///
+/// # Errors
+/// When there is no store, or a daemon has it.
+pub(super) async fn ask(
+    settings: &Settings,
+    request: Request,
+    input: Input,
+) -> Result<mpsc::Receiver<Message>, Failure> {
+    let folder = settings.data_dir.clone();
+    let before = mark(&folder).map_err(|error| no_store(&folder, &error))?;
+    let is_locked = billet_storage::is_locked(&folder);
+    if is_locked.map_err(|error| Failure::new(format!("{}: {error}", folder.display())))? {
+        return Err(Failure::new(format!(
+            "a process has {} but does not answer at its admin.sock: wait until it is ready, or \
+             stop it",
+            folder.display()
+        )));
+    }
+    let inside = open(settings.clone()).await?;
+    let (out, messages) = Out::new();
+    tokio::spawn(async move {
+        let result = answer(request, input, &inside, &out).await;
+        let is_same = mark(&folder).is_ok_and(|now| now == before);
+        let changed = "a daemon was started meanwhile and changed the store: ask again";
+        out.end(if is_same {
+            result
+        } else {
+            Err(Failure::new(changed))
+        })
+        .await;
+    });
+    Ok(messages)
+}
+
+fn no_store(folder: &Path, error: &io::Error) -> Failure {
+    if error.kind() == io::ErrorKind::NotFound {
+        let folder = folder.display();
+        return Failure::new(format!(
+            "there is no store in {folder}: name its folder with --data-dir"
+        ));
+    }
+    Failure::new(format!("{}: {error}", folder.display()))
+}
+
+async fn open(settings: Settings) -> Result<Inside, Failure> {
+    let folder = settings.data_dir.clone();
+    let opened = tokio::task::spawn_blocking(move || {
+        let disk = CowDisk::new(&settings.data_dir, MEMORY_BYTES_MAX)
+            .map_err(|error| no_store(&settings.data_dir, &error))?;
+        let storage = Storage::look(&settings, &disk).map_err(|error| {
+            let folder = settings.data_dir.display();
+            Failure::new(format!("the store in {folder} cannot be read: {error}"))
+        })?;
+        let effects = Effects {
+            storage: Arc::new(storage),
+            buffers: Arc::new(Buffers::new(settings.buffers)),
+            metrics: Arc::default(),
+            stopping: AtomicBool::new(false),
+        };
+        let files = Arc::new(move || disk.list_files());
+        Ok(Inside::new(Arc::new(effects), None, files))
+    });
+    let failed = |error| Failure::new(format!("{}: {error}", folder.display()));
+    opened.await.map_err(failed)?
+}

@@ -1,0 +1,67 @@
+//! What an answer may look at: the store, its files, and a reader of `mst`.
+//!
+//! The reader is its own and made when it is first needed: a long look does not stand in the way
+//! of requests, and a look that needs no tree compiles nothing. Must never offer a writer.
+
+use std::sync::Arc;
+
+use tokio::sync::OnceCell;
+
+use super::Failure;
+use crate::effects::Effects;
+use crate::engine::Engine;
+use crate::mst::Mst;
+use crate::storage::Storage;
+
+/// Lists all files of the store's folder.
+pub(crate) type Files = Arc<dyn Fn() -> std::io::Result<Vec<String>> + Send + Sync>;
+
+/// A store to look into.
+pub(crate) struct Inside {
+    effects: Arc<Effects>,
+    engine: OnceCell<Engine>,
+    mst: OnceCell<Arc<Mst>>,
+    files: Files,
+}
+
+impl Inside {
+    /// Over these effects; an engine is made where there is none yet.
+    pub(crate) fn new(effects: Arc<Effects>, engine: Option<Engine>, files: Files) -> Self {
+        Self {
+            effects,
+            engine: OnceCell::new_with(engine),
+            mst: OnceCell::new(),
+            files,
+        }
+    }
+
+    /// The store.
+    pub(crate) fn storage(&self) -> &Arc<Storage> {
+        &self.effects.storage
+    }
+
+    /// All files of the folder, as the store would find them.
+    pub(crate) fn files(&self) -> Files {
+        Arc::clone(&self.files)
+    }
+
+    /// What reads buckets.
+    ///
+    /// # Errors
+    /// When the component does not compile.
+    pub(crate) async fn mst(&self) -> Result<&Arc<Mst>, Failure> {
+        let engine = self
+            .engine
+            .get_or_try_init(|| async {
+                let made = tokio::task::spawn_blocking(Engine::reading).await;
+                let made = made.map_err(|error| Failure::new(error.to_string()))?;
+                made.map_err(|error| Failure::new(format!("the component: {error:#}")))
+            })
+            .await?;
+        let mst = self.mst.get_or_init(|| async {
+            // The writer is never called, so its instance is never made.
+            Arc::new(Mst::start(engine, &self.effects, 1, 1))
+        });
+        Ok(mst.await)
+    }
+}

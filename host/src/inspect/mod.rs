@@ -1,0 +1,48 @@
+//! Looking inside a store: requests, and what answers them.
+//!
+//! One function, [`answer`], answers every request over one store. The daemon calls it for whoever
+//! asks at `<data_dir>/admin.sock` ([`socket`]); without a daemon the command line calls it itself,
+//! over a copy-on-write view of the folder ([`here`]). Both end in the same messages, which the
+//! command line prints ([`crate::commands`]).
+//!
+//! How a command is added: a variant in [`Request`]; a function in a file of its own here that
+//! writes lines or bytes to [`Out`], and its line in [`answer`]; a file in `commands/` with its
+//! flags and what a line looks like in a table; its variant in `cli.rs` and its line in
+//! `commands.rs`. What it knows of trees it asks `mst` ([`Inside::mst`]). Bytes that a command
+//! sends along arrive in [`Input`].
+//!
+//! Must never change a byte of the store, nor know what a tree looks like.
+
+mod block;
+mod bucket;
+mod client;
+mod frames;
+mod here;
+mod inside;
+mod out;
+mod request;
+mod socket;
+
+pub(crate) use client::ask;
+pub(crate) use frames::{End, Message};
+pub(crate) use inside::Inside;
+pub(crate) use out::{Failure, Input, Out, Verdict};
+pub(crate) use request::Request;
+pub(crate) use socket::{Socket, remove};
+
+/// Answers a request: writes messages until it is done, and says how it went.
+///
+/// # Errors
+/// A sentence for people, and whether it means damage.
+pub(crate) async fn answer(
+    request: Request,
+    _input: Input,
+    inside: &Inside,
+    out: &Out,
+) -> Result<Verdict, Failure> {
+    match request {
+        Request::BucketList => bucket::list(inside, out).await,
+        Request::BucketRoot { bucket } => bucket::root(inside, &bucket, out).await,
+        Request::BlockGet { cid } => block::get(inside, &cid, out).await,
+    }
+}

@@ -1,0 +1,355 @@
+//! Copy on write: a folder as it would be, without touching it.
+//!
+//! Reads come from the real files, which are opened for reading only; whatever is written, cut,
+//! made or removed is kept in memory, up to a bound. Must never change a byte, make a file or take
+//! a lock of the folder below.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::{Disk, File, Lock};
+
+const PAGE_BYTES: usize = 4096;
+const PAGE: u64 = PAGE_BYTES as u64;
+
+type Page = [u8; PAGE_BYTES];
+
+/// Pages that all files together may still have.
+#[derive(Debug)]
+struct Budget {
+    pages_left: AtomicUsize,
+}
+
+impl Budget {
+    fn take(&self) -> io::Result<()> {
+        let less = |left: usize| left.checked_sub(1);
+        let taken = self
+            .pages_left
+            .try_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        taken
+            .map(drop)
+            .map_err(|_| io::ErrorKind::StorageFull.into())
+    }
+}
+
+/// What differs from the file below.
+#[derive(Debug, Default)]
+struct Layer {
+    pages: BTreeMap<u64, Box<Page>>,
+    length: u64,
+    /// Bytes of the file below that are still to be seen.
+    below: u64,
+}
+
+/// A file with a layer over it.
+#[derive(Debug)]
+pub(crate) struct CowFile {
+    base: Option<fs::File>,
+    layer: Mutex<Layer>,
+    budget: Arc<Budget>,
+}
+
+impl CowFile {
+    fn over(base: Option<fs::File>, budget: &Arc<Budget>) -> io::Result<Self> {
+        let length = match &base {
+            Some(file) => file.metadata()?.len(),
+            None => 0,
+        };
+        let layer = Layer {
+            length,
+            below: length,
+            ..Layer::default()
+        };
+        Ok(Self {
+            base,
+            layer: Mutex::new(layer),
+            budget: Arc::clone(budget),
+        })
+    }
+
+    fn layer(&self) -> MutexGuard<'_, Layer> {
+        self.layer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The bytes of a page as they were below; zeros where nothing was.
+    fn page_below(&self, layer: &Layer, page: u64) -> io::Result<Box<Page>> {
+        let mut out = Box::new([0; PAGE_BYTES]);
+        let start = page * PAGE;
+        let bytes = layer.below.saturating_sub(start).min(PAGE);
+        if let (Some(file), Some(out)) = (&self.base, out.get_mut(..bytes as usize)) {
+            read_full(file, out, start)?;
+        }
+        Ok(out)
+    }
+
+    fn write(&self, layer: &mut Layer, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let end = offset
+            .checked_add(bytes.len() as u64)
+            .ok_or(io::ErrorKind::InvalidInput)?;
+        let mut at = offset;
+        while at < end {
+            let (page, inside) = (at / PAGE, (at % PAGE) as usize);
+            if !layer.pages.contains_key(&page) {
+                let below = self.page_below(layer, page)?;
+                // I8: memory is bounded, whatever a recovery writes.
+                self.budget.take()?;
+                layer.pages.insert(page, below);
+            }
+            let count = (PAGE_BYTES - inside).min((end - at) as usize);
+            let from = (at - offset) as usize;
+            if let (Some(page), Some(bytes)) =
+                (layer.pages.get_mut(&page), bytes.get(from..from + count))
+                && let Some(room) = page.get_mut(inside..inside + count)
+            {
+                room.copy_from_slice(bytes);
+            }
+            at += count as u64;
+            layer.length = layer.length.max(at);
+        }
+        Ok(())
+    }
+
+    fn cut(&self, layer: &mut Layer, bytes: u64) {
+        if bytes < layer.length {
+            layer.below = layer.below.min(bytes);
+            let gone = layer.pages.split_off(&bytes.div_ceil(PAGE)).len();
+            self.budget.pages_left.fetch_add(gone, Ordering::Relaxed);
+            let inside = (bytes % PAGE) as usize;
+            if let Some(page) = layer.pages.get_mut(&(bytes / PAGE))
+                && let Some(rest) = page.get_mut(inside..)
+            {
+                rest.fill(0);
+            }
+        }
+        layer.length = bytes;
+    }
+}
+
+/// Reads as much of `out` as the file has.
+fn read_full(file: &fs::File, out: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut done = 0;
+    while let Some(rest) = out.get_mut(done..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, offset + done as u64) {
+            Ok(0) => break,
+            Ok(bytes) => done += bytes,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(done)
+}
+
+impl File for CowFile {
+    fn read_at(&self, out: &mut [u8], offset: u64) -> io::Result<usize> {
+        let layer = self.layer();
+        let room = layer.length.saturating_sub(offset);
+        let count = out.len().min(usize::try_from(room).unwrap_or(usize::MAX));
+        let Some(out) = out.get_mut(..count) else {
+            return Ok(0);
+        };
+        let seen = layer.below.saturating_sub(offset).min(count as u64) as usize;
+        if let (Some(file), Some(out)) = (&self.base, out.get_mut(..seen)) {
+            read_full(file, out, offset)?;
+        }
+        if let Some(rest) = out.get_mut(seen..) {
+            rest.fill(0);
+        }
+        let end = offset + count as u64;
+        for (page, bytes) in layer.pages.range(offset / PAGE..end.div_ceil(PAGE)) {
+            let start = page * PAGE;
+            let (from, to) = (start.max(offset), (start + PAGE).min(end));
+            let own = bytes.get((from - start) as usize..(to - start) as usize);
+            let room = out.get_mut((from - offset) as usize..(to - offset) as usize);
+            if let (Some(own), Some(room)) = (own, room) {
+                room.copy_from_slice(own);
+            }
+        }
+        Ok(count)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.write(&mut self.layer(), bytes, offset)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn set_len(&self, bytes: u64) -> io::Result<()> {
+        self.cut(&mut self.layer(), bytes);
+        Ok(())
+    }
+
+    fn allocate(&self, bytes: u64) -> io::Result<()> {
+        let mut layer = self.layer();
+        layer.length = layer.length.max(bytes);
+        Ok(())
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.layer().length)
+    }
+}
+
+/// What became of a path.
+#[derive(Debug)]
+enum Entry {
+    File(Arc<CowFile>),
+    Removed,
+}
+
+/// A folder that is only looked at. Clones share what was written.
+#[derive(Debug, Clone)]
+pub struct CowDisk {
+    folder: PathBuf,
+    entries: Arc<Mutex<BTreeMap<String, Entry>>>,
+    budget: Arc<Budget>,
+}
+
+impl CowDisk {
+    /// The folder, which must be there. Up to `memory_bytes_max` of writes are kept; more answer
+    /// `StorageFull`.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn new(folder: &Path, memory_bytes_max: usize) -> io::Result<Self> {
+        let budget = Budget {
+            pages_left: AtomicUsize::new(memory_bytes_max / PAGE_BYTES),
+        };
+        Ok(Self {
+            folder: folder.canonicalize()?,
+            entries: Arc::default(),
+            budget: Arc::new(budget),
+        })
+    }
+
+    /// All files as they would be, relative to the folder. For audits only.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn list_files(&self) -> io::Result<Vec<String>> {
+        let mut files = crate::list_files(&self.folder)?;
+        let entries = self.entries();
+        files.retain(|path| !matches!(entries.get(path), Some(Entry::Removed)));
+        for (path, entry) in entries.iter() {
+            if matches!(entry, Entry::File(_)) && !files.contains(path) {
+                files.push(path.clone());
+            }
+        }
+        files.sort();
+        Ok(files)
+    }
+
+    fn entries(&self) -> MutexGuard<'_, BTreeMap<String, Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The file as it is now; what is below is opened for reading.
+    pub(crate) fn file(&self, path: &str) -> io::Result<Option<Arc<CowFile>>> {
+        let mut entries = self.entries();
+        match entries.get(path) {
+            Some(Entry::File(file)) => return Ok(Some(Arc::clone(file))),
+            Some(Entry::Removed) => return Ok(None),
+            None => {}
+        }
+        let base = match fs::File::open(self.folder.join(path)) {
+            Ok(base) => base,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let file = Arc::new(CowFile::over(Some(base), &self.budget)?);
+        entries.insert(path.to_owned(), Entry::File(Arc::clone(&file)));
+        Ok(Some(file))
+    }
+}
+
+struct NoLock;
+
+impl Lock for NoLock {}
+
+impl Disk for CowDisk {
+    fn name(&self) -> String {
+        self.folder.display().to_string()
+    }
+
+    /// Takes nothing: the folder below stays as free as it was.
+    fn lock(&self) -> io::Result<Option<Box<dyn Lock>>> {
+        Ok(Some(Box::new(NoLock)))
+    }
+
+    fn create(&self, path: &str) -> io::Result<Arc<dyn File>> {
+        let file = Arc::new(CowFile::over(None, &self.budget)?);
+        self.entries()
+            .insert(path.to_owned(), Entry::File(Arc::clone(&file)));
+        Ok(file)
+    }
+
+    fn open(&self, path: &str) -> io::Result<Option<Arc<dyn File>>> {
+        Ok(self.file(path)?.map(|file| file as Arc<dyn File>))
+    }
+
+    fn length(&self, path: &str) -> io::Result<Option<u64>> {
+        match self.entries().get(path) {
+            Some(Entry::File(file)) => return Ok(Some(file.layer().length)),
+            Some(Entry::Removed) => return Ok(None),
+            None => {}
+        }
+        match fs::metadata(self.folder.join(path)) {
+            Ok(metadata) => Ok(Some(metadata.len())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn make_folder(&self, _path: &str) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn sync_folder(&self, _path: &str) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn remove(&self, path: &str) -> io::Result<()> {
+        self.entries().insert(path.to_owned(), Entry::Removed);
+        Ok(())
+    }
+}
+
+/// A redb file seen through a layer.
+#[derive(Debug)]
+pub(crate) struct CowBackend(pub(crate) Arc<CowFile>);
+
+impl redb::StorageBackend for CowBackend {
+    fn len(&self) -> io::Result<u64> {
+        self.0.length()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        if self.0.read_at(out, offset)? == out.len() {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::UnexpectedEof.into())
+        }
+    }
+
+    fn set_len(&self, length: u64) -> io::Result<()> {
+        File::set_len(self.0.as_ref(), length)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.0.write_at(data, offset)
+    }
+}
