@@ -53,6 +53,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("billet-vectors", &[]),
     ("billet-client", &[]),
+    ("billet-forge-peer", &[]),
     ("billet-wasi-host", &[]),
     ("billet-bench", &[]),
     ("billet-bench-guest", &[]),
