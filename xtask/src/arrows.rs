@@ -24,6 +24,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("billet-segment", &["billet-block", "billet-car"]),
+    (
+        "billet-shard",
+        &["billet-block", "billet-car", "billet-segment"],
+    ),
     ("billet-plain", &["billet-block"]),
     ("billet-s3", &[]),
     ("billet-ucan", &["billet-block"]),
@@ -44,7 +48,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "billet-storage",
-        &["billet-block", "billet-car", "billet-segment"],
+        &[
+            "billet-block",
+            "billet-car",
+            "billet-segment",
+            "billet-shard",
+        ],
     ),
     ("billet-host", &["billet-block", "billet-storage"]),
     (

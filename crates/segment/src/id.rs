@@ -5,6 +5,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// Segments in one folder.
 const SEGMENTS_PER_FOLDER: u64 = 1000;
 
@@ -32,7 +34,8 @@ impl IdError {
 }
 
 /// Where the bytes of a block belong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Plane {
     /// Leaves of bodies.
     Data,

@@ -8,6 +8,8 @@ pub const SEGMENT_PREFIX: &[u8] = b"segment/";
 pub const HEAD_PREFIX: &[u8] = b"head/";
 /// Keys of held claims begin so.
 pub const HELD_PREFIX: &[u8] = b"held/";
+/// Keys of adopted pins begin so.
+pub const PIN_PREFIX: &[u8] = b"pin/";
 /// Keys of what is known to be damaged begin so.
 pub const DAMAGE_PREFIX: &[u8] = b"damage/";
 
@@ -61,9 +63,21 @@ pub fn held_key(claim: u64) -> Vec<u8> {
     format!("held/{claim:016x}").into_bytes()
 }
 
+/// The claim whose key this is.
+pub fn parse_held_key(key: &[u8]) -> Option<u64> {
+    let digits = name_after(HELD_PREFIX, key)?;
+    let claim = u64::from_str_radix(digits, 16).ok()?;
+    (held_key(claim) == key).then_some(claim)
+}
+
+/// Source and adopter of a key that [`pin_key`] made.
+pub fn parse_pin_key(key: &[u8]) -> Option<(&str, &str)> {
+    name_after(PIN_PREFIX, key)?.split_once('\0')
+}
+
 /// The key of the newest commit of `adopter` that adopted a pin on `source`.
 pub fn pin_key(source: &str, adopter: &str) -> Vec<u8> {
-    [b"pin/", source.as_bytes(), b"\0", adopter.as_bytes()].concat()
+    [PIN_PREFIX, source.as_bytes(), b"\0", adopter.as_bytes()].concat()
 }
 
 /// The key of a log's damage.
