@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use billet_block::{Cid, Codec, LEAF_BYTES_MAX};
 use billet_car::frame_header;
@@ -27,10 +28,11 @@ impl Store {
     /// Begins a body in `space`.
     ///
     /// # Errors
-    /// `Invalid` for a name that no space may have.
+    /// `Invalid` for a name that no space may have; `Busy` while too much waits to be shipped.
     pub fn begin_body(self: &Arc<Self>, space: &str) -> Result<BodyWriter, StoreError> {
         check_space(space).map_err(StoreError::Invalid)?;
         self.check_alive()?;
+        self.check_backlog()?;
         let store = Arc::clone(self);
         Ok(BodyWriter {
             store,
@@ -83,6 +85,10 @@ impl BodyWriter {
         }
         let current = store.ensure_open(&mut data)?;
         frame.offset = store.append(current, parts)?;
+        let bytes: usize = parts.iter().map(|part| part.len()).sum();
+        store
+            .backlog_bytes
+            .fetch_add(bytes as u64, Ordering::Relaxed);
         current.segment.add(&[frame], &self.space);
         self.cover(current.segment.id.number, &frame);
         let is_full = current.end >= store.config.seal_bytes;

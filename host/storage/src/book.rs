@@ -21,6 +21,8 @@ pub(crate) struct Account {
     pub(crate) held: usize,
     /// Pending claims and bodies under way in it.
     pub(crate) pending: usize,
+    /// Shards that are still to be sent from it.
+    pub(crate) due: usize,
     /// Whether the row is newer than the table's.
     pub(crate) is_dirty: bool,
 }
@@ -32,12 +34,19 @@ impl Account {
             row,
             held: 0,
             pending: 0,
+            due: 0,
             is_dirty: false,
         }
     }
 
     fn may_go(&self) -> bool {
-        self.row.state == State::Sealed && self.row.may_go(self.held, self.pending)
+        let is_free = self.row.may_go(self.held, self.pending) && self.due == 0;
+        self.row.state == State::Sealed && is_free
+    }
+
+    /// Whether nothing but commits claims it.
+    pub(crate) const fn is_committed(&self) -> bool {
+        self.held == 0 && self.pending == 0 && self.due == 0
     }
 }
 
@@ -49,6 +58,10 @@ pub(crate) struct Book {
     pub(crate) staged_bytes: usize,
     pub(crate) overlay: Overlay,
     pub(crate) accounts: BTreeMap<u64, Account>,
+    /// Logs that held pins cover, by claim.
+    pub(crate) held_pins: BTreeMap<ClaimId, String>,
+    /// Segments that go next, since the network has what is in them.
+    pub(crate) retiring: BTreeSet<u64>,
     /// Logs that refuse writes, and why.
     pub(crate) damaged: BTreeMap<String, String>,
     /// Whether blocks are known to be lost: what is not found may have been.
@@ -63,6 +76,8 @@ impl Book {
             staged_bytes: 0,
             overlay: Overlay::default(),
             accounts: BTreeMap::new(),
+            held_pins: BTreeMap::new(),
+            retiring: BTreeSet::new(),
             damaged: BTreeMap::new(),
             has_lost_blocks: false,
         }
@@ -70,8 +85,21 @@ impl Book {
 
     /// Segments that may go. While something is lost nobody knows what it claimed: none may.
     pub(crate) fn released(&self) -> impl Iterator<Item = &Account> {
-        let may_go = |account: &&Account| !self.has_lost_blocks && account.may_go();
+        let retires = |account: &Account| {
+            let is_sealed = account.row.state == State::Sealed;
+            is_sealed && account.is_committed() && self.retiring.contains(&account.id.number)
+        };
+        let may_go = move |account: &&Account| {
+            !self.has_lost_blocks && (account.may_go() || retires(account))
+        };
         self.accounts.values().filter(may_go)
+    }
+
+    /// Whether a segment is going or may go.
+    pub(crate) fn has_any_to_go(&self) -> bool {
+        let mut accounts = self.accounts.values();
+        accounts.any(|account| account.row.state == State::Pruning)
+            || self.released().next().is_some()
     }
 
     /// A new claim; its segments are counted by whoever wrote into them.
@@ -152,6 +180,12 @@ impl Book {
         for (key, value) in draft.overlay.iter() {
             self.overlay.put(key.to_vec(), value.map(<[u8]>::to_vec));
         }
+        for (claim, log) in draft.pins {
+            match log {
+                Some(log) => self.held_pins.insert(claim, log),
+                None => self.held_pins.remove(&claim),
+            };
+        }
         for change in draft.accounts {
             change.apply(&mut self.accounts);
         }
@@ -201,6 +235,8 @@ impl AccountChange {
 pub(crate) struct Draft {
     pub(crate) overlay: Overlay,
     accounts: Vec<AccountChange>,
+    /// Held pins that came, with their logs, or went.
+    pins: Vec<(ClaimId, Option<String>)>,
     /// Pending claims that are taken.
     pub(crate) taken: BTreeSet<ClaimId>,
 }
@@ -233,6 +269,8 @@ impl Draft {
             }
             let (log, space) = (record.log.clone(), record.space.clone());
             let (segments, pin) = (held.segments.clone(), held.pin.clone());
+            let pinned = pin.as_ref().map(|pin| (held.claim, Some(pin.log.clone())));
+            self.pins.extend(pinned);
             self.accounts
                 .extend(segments.iter().map(|s| AccountChange::Held { segment: *s }));
             let row = HeldClaim {
@@ -295,6 +333,7 @@ impl Draft {
             self.accounts
                 .extend(held.segments.into_iter().map(released));
             self.overlay.put(held_key(claim), None);
+            self.pins.extend(held.pin.map(|_| (claim, None)));
         }
         Ok(())
     }

@@ -90,7 +90,7 @@ impl Store {
     /// # Errors
     /// For each commit: `Conflict` when `expect` is not the newest record; `NotFound` for a claim
     /// that is not known any more; `Invalid` for one of another space or a broken limit;
-    /// `Unavailable` for a damaged log; `Full`; `Fatal`. After an error nothing of the commit
+    /// `Unavailable` for a damaged log; `Busy` while too much waits to be shipped; `Full`; `Fatal`. After an error nothing of the commit
     /// will ever be seen, unless it is `Fatal`.
     pub fn commit_group(&self, requests: Vec<CommitRequest>) -> Vec<Result<Committed, StoreError>> {
         let mut catalog = lock(&self.catalog);
@@ -216,6 +216,10 @@ impl Store {
         }
         let change = change_of(request, head.as_ref())?;
         let plan = self.plan(group, request, &change.space)?;
+        if request.change.is_some() && plan.data.is_empty() {
+            // What brings a body was let in when the body began.
+            self.check_backlog()?;
+        }
         let current = self.ensure_open(catalog)?;
         let segment = Arc::clone(&current.segment);
         let space: Arc<str> = Arc::from(change.space.as_str());

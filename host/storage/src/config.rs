@@ -1,5 +1,7 @@
 //! The numbers a store works with. Must hold no secret and no path.
 
+use billet_shard::Keep;
+
 /// The version of what is under the keys and in the files.
 pub const SCHEMA: &str = "1";
 
@@ -16,6 +18,8 @@ pub struct Config {
     pub block_cache_bytes: usize,
     /// Memory for staged blocks that wait for their commit.
     pub staged_bytes_max: usize,
+    /// How long segments are kept that the network has.
+    pub retain: Retain,
     /// Layout values that must stay as they were at first start: name and value.
     pub pinned: Vec<(String, String)>,
 }
@@ -28,7 +32,31 @@ impl Default for Config {
             table_cache_bytes: 64 << 20,
             block_cache_bytes: 64 << 20,
             staged_bytes_max: 64 << 20,
+            retain: Retain::default(),
             pinned: Vec::new(),
+        }
+    }
+}
+
+/// What happens to local segments once the network has what is in them. The default keeps
+/// everything, which is right where nothing is shipped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retain {
+    /// Of the data plane.
+    pub data: Keep,
+    /// Of the catalog plane, which every write needs.
+    pub catalog: Keep,
+    /// New bodies and commits are refused for a while once so many bytes of bodies may not go
+    /// yet. Without an end where nothing is shipped.
+    pub backlog_bytes_max: u64,
+}
+
+impl Default for Retain {
+    fn default() -> Self {
+        Self {
+            data: Keep::All,
+            catalog: Keep::All,
+            backlog_bytes_max: u64::MAX,
         }
     }
 }

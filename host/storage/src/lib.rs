@@ -17,6 +17,12 @@
 //!   segments(), damaged(), audit(found)               for inspection
 //!   forgive(log) -> bool                              an operator takes a loss
 //!   on_fatal(tell)                                    when the process must end
+//!   ship_positions(after, limit)                      heads with what of them is published
+//!   pack(window, space, plane, root) -> Packer        add(cid)*, then finish or rest
+//!   shard(n), shards(due, after, limit), entries(n, from, limit), read_shard(n, offset, length)
+//!   record_step(n, bytes), step(n), accept(n, commitment), commitment(n), forget(n)
+//!   publish(log, commit), published(log), locate(cid), progress()
+//!   note(key), notes(prefix, after, limit), set_notes(changes)
 //!   tick()                                            expiry of claims, sealing, pruning
 //!   close()                                           seals both planes
 //! Committer::start(Arc<Store>)                        a thread: whatever waits is one group
@@ -46,6 +52,7 @@ mod read;
 mod recover;
 mod redb_kv;
 mod segment;
+mod ship;
 pub mod sim;
 mod stage;
 mod store;
@@ -56,7 +63,7 @@ pub use audit::{AuditFinding, SegmentInfo, list_files};
 pub use body::BodyWriter;
 pub use commit::{Change, CommitRequest, Committed};
 pub use committer::Committer;
-pub use config::{Config, SCHEMA};
+pub use config::{Config, Retain, SCHEMA};
 pub use cow::CowDisk;
 pub use disk::{RealDisk, SystemClock, SystemRandom, is_locked};
 pub use effects::{Clock, Disk, Effects, File, Lock, OpenKv, Random};
@@ -64,6 +71,10 @@ pub use error::{OpenError, StoreError};
 pub use findings::{Damage, Recovery};
 pub use kv::{Kv, KvChange, KvError, MemoryKv};
 pub use redb_kv::RedbKv;
+pub use ship::{
+    Located, NoteChange, Packed, Packer, Progress, ShardInfo, ShardReader, ShipPosition,
+};
 pub use store::{Standing, Store};
 
 pub use billet_segment::{ClaimId, Head, Plane, RowChange, SegmentId, State};
+pub use billet_shard::{Keep, Place, Published, ShardState, Slot};

@@ -25,7 +25,9 @@ impl Store {
         let mut catalog = lock(&self.catalog);
         let now_ms = self.clock.now_ms();
         self.with_book(|book| book.expire(now_ms));
+        self.close_shipped()?;
         self.seal(&mut catalog, false)?;
+        self.sweep()?;
         self.prune()
     }
 
@@ -188,6 +190,11 @@ impl Store {
 
     /// Lets go of segments without any claim, and finishes what was begun.
     pub(crate) fn prune(&self) -> Result<(), StoreError> {
+        if !self.book().has_any_to_go() {
+            return Ok(());
+        }
+        // No shard is packed from a segment between the choice and its new state.
+        let mut ship = lock(&self.ship);
         let mut rows = Vec::new();
         {
             let book = self.book();
@@ -205,13 +212,15 @@ impl Store {
         if rows.is_empty() {
             return Ok(());
         }
-        let changes: Vec<KvChange> = rows
+        let mut changes: Vec<KvChange> = rows
             .iter()
             .map(|(id, row)| (id.key().into_bytes(), Some(row.to_bytes())))
             .collect();
+        let totals = self.count_retired(ship.totals, &rows, &mut changes);
         self.kv
             .batch(&changes)
             .map_err(|error| self.batch_error(error))?;
+        ship.totals = totals;
         let gone: BTreeSet<u64> = rows.iter().map(|(id, _)| id.number).collect();
         self.change_readable(|list| list.retain(|segment| !gone.contains(&segment.id.number)));
         self.with_book(|book| {
@@ -221,7 +230,10 @@ impl Store {
                 }
             }
         });
+        drop(ship);
         let mut folders = BTreeSet::new();
+        // Whoever loads a table now sees the new state, and makes no file anew.
+        let loading = lock(&self.loading);
         for (id, _) in &rows {
             lock(&self.tables).remove(&id.number);
             for kind in FileKind::ALL {
@@ -230,10 +242,11 @@ impl Store {
             }
             folders.insert(id.folder(&self.root));
         }
-        self.forget(&rows, &folders)
+        drop(loading);
+        self.forget_segments(&rows, &folders)
     }
 
-    fn forget(
+    fn forget_segments(
         &self,
         rows: &[(SegmentId, SegmentRow)],
         folders: &BTreeSet<String>,
@@ -259,6 +272,7 @@ impl Store {
         self.with_book(|book| {
             rows.iter().for_each(|(id, _)| {
                 book.accounts.remove(&id.number);
+                book.retiring.remove(&id.number);
             })
         });
         Ok(())

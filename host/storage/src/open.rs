@@ -2,7 +2,7 @@
 //!
 //! Must never write before the folder is locked and its schema is known.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, RwLock};
 
 use billet_segment::{Plane, RootId};
@@ -71,6 +71,8 @@ impl Store {
             tables: new_tables(&config),
             loading: Mutex::default(),
             blocks: new_blocks(&config),
+            ship: Mutex::default(),
+            backlog_bytes: AtomicU64::new(0),
             recovery: Recovery::default(),
             config,
         };

@@ -82,12 +82,35 @@ impl Store {
     }
 
     fn read_block(&self, cid: &Cid, out: &mut Vec<u8>) -> Result<(), StoreError> {
+        self.read_placed(cid, out).map(|_| ())
+    }
+
+    /// A block that is in a segment, checked, and the number of that segment.
+    pub(crate) fn read_placed(&self, cid: &Cid, out: &mut Vec<u8>) -> Result<u64, StoreError> {
+        let mut segments = self.segments_now();
+        loop {
+            let found = self.read_among(&segments, cid, out);
+            let now = self.segments_now();
+            // What is not found may be in a segment that went, or came, while this looked.
+            if found.is_ok() || Arc::ptr_eq(&segments, &now) {
+                return found;
+            }
+            segments = now;
+        }
+    }
+
+    fn read_among(
+        &self,
+        segments: &[Arc<Segment>],
+        cid: &Cid,
+        out: &mut Vec<u8>,
+    ) -> Result<u64, StoreError> {
         let mut is_damaged = false;
-        for segment in self.segments_now().iter().rev() {
+        for segment in segments.iter().rev() {
             match self.find(segment, cid) {
                 Found::Place(file, frame) => {
                     if read_checked(file.as_ref(), &frame, out) {
-                        return Ok(());
+                        return Ok(segment.id.number);
                     }
                     tracing::error!(%cid, segment = %segment.id, "a damaged block");
                     is_damaged = true;
@@ -155,6 +178,7 @@ impl Store {
             .book()
             .accounts
             .get(&id.number)
+            .filter(|account| account.row.state.is_readable())
             .map(|account| account.row.bytes)?;
         let file = self.disk.open(&id.path(&self.root, FileKind::Car)).ok()??;
         let sidecar = |kind| self.read_file(&id.path(&self.root, kind));

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use billet_segment::{
     Bad, DAMAGE_PREFIX, Event, FileKind, Frame, HEAD_PREFIX, HELD_PREFIX, Head, HeldClaim, Pair,
     Plane, Record, SEGMENT_PREFIX, Scan, SegmentId, SegmentRow, State, damage_key, judge_catalog,
-    judge_data, name_after, scan_file,
+    judge_data, name_after, parse_held_key, scan_file,
 };
 
 use crate::book::{Account, Draft};
@@ -63,6 +63,7 @@ impl Store {
         let mut ids = Vec::new();
         let mut segments = Vec::new();
         let mut accounts = BTreeMap::new();
+        let mut held_pins = BTreeMap::new();
         for (key, value) in self.all(SEGMENT_PREFIX)? {
             let id = SegmentId::parse_key(&key)?;
             let row = SegmentRow::from_bytes(&key, &value)?;
@@ -75,15 +76,21 @@ impl Store {
             accounts.insert(id.number, Account::new(id, row));
         }
         for (key, value) in self.all(HELD_PREFIX)? {
-            for segment in HeldClaim::from_bytes(&key, &value)?.segments {
+            let held = HeldClaim::from_bytes(&key, &value)?;
+            for segment in held.segments {
                 if let Some(account) = accounts.get_mut(&segment) {
                     account.held += 1;
                 }
             }
+            if let (Some(pin), Some(claim)) = (held.pin, parse_held_key(&key)) {
+                held_pins.insert(claim, pin.log);
+            }
         }
+        self.load_shipping(&mut accounts)?;
         let damaged = self.all(DAMAGE_PREFIX)?;
         self.with_book(|book| {
             book.accounts = accounts;
+            book.held_pins = held_pins;
             for (key, value) in damaged {
                 let log = name_after(DAMAGE_PREFIX, &key)
                     .unwrap_or_default()
@@ -469,7 +476,7 @@ impl Store {
     }
 
     /// All rows under a prefix, those newer than the table counted in.
-    fn all(&self, prefix: &[u8]) -> Result<Vec<Pair>, OpenError> {
+    pub(crate) fn all(&self, prefix: &[u8]) -> Result<Vec<Pair>, OpenError> {
         let mut out: Vec<Pair> = Vec::new();
         loop {
             let after = out.last().map(|(key, _)| key.clone());

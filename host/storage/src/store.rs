@@ -1,9 +1,9 @@
 //! The store: what is shared by all who use it, and the plain look-ups.
 //!
-//! Locks are taken in this order: `catalog`, `data`, `numbers`, `book`, `readable`, caches. Must
+//! Locks are taken in this order: `catalog`, `data`, `numbers`, `ship`, `book`, `readable`, caches. Must
 //! never hold `book` across a sync, nor `data` but to open a segment.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use billet_block::Cid;
@@ -16,6 +16,7 @@ use bytes::Bytes;
 use crate::book::Book;
 use crate::lru::Lru;
 use crate::segment::Segment;
+use crate::ship::Shipping;
 use crate::table::Table;
 use crate::writing::{Numbers, Writer};
 use crate::{Clock, Config, Disk, Kv, KvError, Lock, Recovery, StoreError};
@@ -62,6 +63,9 @@ pub struct Store {
     /// One table at a time is loaded.
     pub(crate) loading: Mutex<()>,
     pub(crate) blocks: Mutex<Lru<Cid, Bytes>>,
+    pub(crate) ship: Mutex<Shipping>,
+    /// Bytes of bodies that may not go yet, as of the last sweep and with what came since.
+    pub(crate) backlog_bytes: AtomicU64,
     pub(crate) recovery: Recovery,
 }
 

@@ -6,6 +6,7 @@
 #![allow(clippy::indexing_slicing, missing_docs, unreachable_pub)]
 
 pub mod model;
+pub mod shipping;
 
 use std::sync::Arc;
 
