@@ -191,29 +191,36 @@ pub fn invocation(
     if token.iss() != holder {
         return Err(unmet("invocation", token, holder));
     }
-    for proof in &chain {
-        if !covers(proof.cmd(), token.cmd()) {
-            return Err(Refusal::new(
-                "UnknownError",
-                format!(
-                    "capability command {} does not prove given command {}",
-                    proof.cmd(),
-                    token.cmd()
-                ),
-            ));
-        }
+    chain.iter().try_for_each(|proof| proves(proof, token))?;
+    chain.iter().try_for_each(|proof| permits(proof, token))
+}
+
+/// Whether a proof's command covers the invoked one.
+fn proves(proof: &Token, token: &Token) -> Result<(), Refusal> {
+    if covers(proof.cmd(), token.cmd()) {
+        return Ok(());
     }
-    chain.iter().try_for_each(|proof| {
-        policy::holds(proof.pol(), token.args()).map_err(|reason| {
-            let name = match reason {
-                NotAllowed::NotMet(_) => "MatchError",
-                NotAllowed::Lost(_) => "UnknownError",
-            };
-            Refusal::new(
-                name,
-                format!("invocation arguments do not satisfy capability policy: {reason}"),
-            )
-        })
+    Err(Refusal::new(
+        "UnknownError",
+        format!(
+            "capability command {} does not prove given command {}",
+            proof.cmd(),
+            token.cmd()
+        ),
+    ))
+}
+
+/// Whether a proof's policy allows the arguments.
+fn permits(proof: &Token, token: &Token) -> Result<(), Refusal> {
+    policy::holds(proof.pol(), token.args()).map_err(|reason| {
+        let name = match reason {
+            NotAllowed::NotMet(_) => "MatchError",
+            NotAllowed::Lost(_) => "UnknownError",
+        };
+        Refusal::new(
+            name,
+            format!("invocation arguments do not satisfy capability policy: {reason}"),
+        )
     })
 }
 

@@ -78,7 +78,8 @@ pub enum Kind {
 /// At which step, the how manieth time, what goes wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rule {
-    /// A command (`/blob/add`, …) or `receipt`, `put`, `retrieve`, `claims`, `click`.
+    /// A command (`/blob/add`, …), or `receipt`, `put`, `retrieve`, `claims`, `click`; or
+    /// `index-fetch`, where the indexer reads an index from a node.
     pub step: String,
     /// Only at that node; absent: at any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -116,6 +117,56 @@ impl Rule {
     }
 }
 
+impl Kind {
+    /// Whether it concerns the connection of any exchange.
+    pub(crate) fn is_of_the_wire(&self) -> bool {
+        matches!(
+            self,
+            Self::Timeout { .. }
+                | Self::Delay { .. }
+                | Self::ResetRequest { .. }
+                | Self::ResetResponse { .. }
+                | Self::Status { .. }
+                | Self::StatusAfter { .. }
+                | Self::LostResponse
+                | Self::WrongBody
+        )
+    }
+
+    /// Whether it concerns a receipt alone.
+    fn is_of_a_receipt(&self) -> bool {
+        matches!(
+            self,
+            Self::WrongReceipt | Self::BadSignature | Self::StrangerReceipt | Self::NoReceipt
+        )
+    }
+}
+
+impl Rule {
+    /// Whether that step can go wrong that way.
+    fn means_something(&self) -> bool {
+        let kind = &self.kind;
+        let judged = matches!(kind, Kind::Refused { .. } | Kind::Expired { .. });
+        match self.step.as_str() {
+            "/blob/add" => !matches!(kind, Kind::OtherSpace | Kind::NoLocation),
+            "/blob/accept" => *kind != Kind::ForgedAccept,
+            step if step.starts_with('/') => !matches!(
+                kind,
+                Kind::ForgedAccept | Kind::OtherSpace | Kind::NoLocation
+            ),
+            "receipt" => kind.is_of_the_wire() || kind.is_of_a_receipt(),
+            "put" => {
+                let duplicate = *kind == Kind::Duplicate;
+                duplicate || judged || kind.is_of_the_wire() && *kind != Kind::WrongBody
+            }
+            "retrieve" => kind.is_of_the_wire() || kind.is_of_a_receipt() || judged,
+            "claims" | "click" => kind.is_of_the_wire(),
+            "index-fetch" => kind.is_of_the_wire() || judged,
+            _ => false,
+        }
+    }
+}
+
 /// Why a rule is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadRule {
@@ -128,6 +179,9 @@ pub enum BadRule {
     /// Not a failure.
     #[error("a status of a fault is 400 to 599, and the first time is 1")]
     Number,
+    /// It would do nothing there, and a test would pass for no reason.
+    #[error("that fault means nothing at that step")]
+    Meaningless,
 }
 
 #[derive(Debug)]
@@ -158,6 +212,7 @@ impl Faults {
                 return Err(BadRule::Number);
             }
             _ if rule.nth == 0 => return Err(BadRule::Number),
+            _ if !rule.means_something() => return Err(BadRule::Meaningless),
             _ => {}
         }
         self.rules.retain(|set| !set.over());
@@ -242,6 +297,21 @@ mod tests {
         assert_eq!(rule.kind, Kind::ResetRequest { at: 7 });
         assert_eq!((rule.nth, rule.times), (1, None));
         Ok(())
+    }
+
+    #[test]
+    fn a_fault_that_would_do_nothing_is_no_rule() {
+        let mut faults = Faults::default();
+        for (step, kind) in [
+            ("put", Kind::BadSignature),
+            ("receipt", Kind::Duplicate),
+            ("/blob/accept", Kind::ForgedAccept),
+            ("/upload/add", Kind::NoLocation),
+            ("no such step", Kind::LostResponse),
+        ] {
+            let rule = Rule::next(step, kind);
+            assert_eq!(faults.add(rule), Err(BadRule::Meaningless), "{step}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use ipld_core::ipld::Ipld;
 use crate::cbor::{self};
 use crate::check::Refusal;
 use crate::container;
+use crate::fault::Kind as Fault;
 use crate::fields;
 use crate::index;
 use crate::key::Key;
@@ -136,10 +137,12 @@ impl Indexer {
             .chain(proofs)
             .collect();
         let header = container::write_header(&tokens);
-        match node.retrieve(world, Some(header.as_bytes())) {
-            Retrieval::Bytes { path, .. } if !node.is_down() => {
-                read_file(&path, BLOB_MAX).map_err(|error| error.to_string())
-            }
+        match node.retrieve(world, Some(header.as_bytes()), "index-fetch") {
+            Retrieval::Bytes {
+                path,
+                fault: None | Some(Fault::Delay { .. }),
+                ..
+            } if !node.is_down() => read_file(&path, BLOB_MAX).map_err(|error| error.to_string()),
             Retrieval::Bytes { .. } => Err("executing /content/retrieve: EOF".into()),
             Retrieval::Refused(_, receipt, _) => {
                 let message = receipt.out().err().map_or(String::new(), |(_, text)| text);

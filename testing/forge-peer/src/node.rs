@@ -66,7 +66,7 @@ pub(crate) enum Retrieval {
     Refused(u16, Arc<Token>, Option<String>),
     /// Bytes from start to end, both included, of so many, with the receipt.
     Bytes {
-        receipt: Arc<Token>,
+        receipt: Option<Arc<Token>>,
         digest: Vec<u8>,
         path: PathBuf,
         start: u64,
@@ -371,8 +371,8 @@ impl Node {
         true
     }
 
-    /// Judges a retrieval by its header.
-    pub(crate) fn retrieve(&self, world: &World, header: Option<&[u8]>) -> Retrieval {
+    /// Judges a retrieval by its header; `step` is what rules for faults call it.
+    pub(crate) fn retrieve(&self, world: &World, header: Option<&[u8]>, step: &str) -> Retrieval {
         let Some(header) = header else {
             return Retrieval::Failed(
                 "decoding request: missing required \"X-UCAN-Container\" header".into(),
@@ -397,7 +397,7 @@ impl Node {
             .iter()
             .map(|token| (token.cid(), Arc::clone(token)))
             .collect();
-        let fault = world.fault("retrieve", Some(self.index));
+        let fault = world.fault(step, Some(self.index));
         let ahead = match fault {
             Some(Fault::Expired { seconds }) => seconds,
             _ => 0,
@@ -444,17 +444,15 @@ impl Node {
             );
             return refuse(416, refusal, true);
         }
-        match crate::world::receipt(world, &self.key, task, Ok(cbor::map([]))) {
-            Some(receipt) => Retrieval::Bytes {
-                receipt: Arc::new(receipt),
-                path: self.path(&digest),
-                digest,
-                start,
-                end,
-                total,
-                fault,
-            },
-            None => Retrieval::Failed("no receipt".into()),
+        let receipt = crate::world::receipt(world, &self.key, task, Ok(cbor::map([])));
+        Retrieval::Bytes {
+            receipt: receipt.map(Arc::new),
+            path: self.path(&digest),
+            digest,
+            start,
+            end,
+            total,
+            fault,
         }
     }
 }

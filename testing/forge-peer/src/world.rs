@@ -286,7 +286,7 @@ pub(crate) fn run(world: &World, party: &dyn Party, body: &[u8]) -> Outcome {
     let wire = asked
         .iter()
         .filter_map(|(_, fault)| fault.clone())
-        .find(is_of_the_wire);
+        .find(|fault| fault.is_of_the_wire() || *fault == Fault::Duplicate);
     if let Some(
         fault @ (Fault::Timeout { .. } | Fault::ResetRequest { .. } | Fault::Status { .. }),
     ) = wire
@@ -307,21 +307,6 @@ pub(crate) fn run(world: &World, party: &dyn Party, body: &[u8]) -> Outcome {
         party.record(&contents, &goes);
     }
     Outcome::Answer(goes, wire)
-}
-
-fn is_of_the_wire(fault: &Fault) -> bool {
-    matches!(
-        fault,
-        Fault::Timeout { .. }
-            | Fault::Delay { .. }
-            | Fault::ResetRequest { .. }
-            | Fault::ResetResponse { .. }
-            | Fault::Status { .. }
-            | Fault::StatusAfter { .. }
-            | Fault::LostResponse
-            | Fault::WrongBody
-            | Fault::Duplicate
-    )
 }
 
 fn execute_all(
@@ -405,7 +390,16 @@ pub(crate) fn receipt(
             None => draft,
         }
     };
-    match task.fault {
+    spoil(task.fault, key, draft)
+}
+
+/// Signs a receipt, or what a fault makes of it.
+pub(crate) fn spoil(
+    fault: Option<&Fault>,
+    key: &Key,
+    draft: impl Fn(&str) -> Draft,
+) -> Option<Token> {
+    match fault {
         Some(Fault::NoReceipt) => None,
         Some(Fault::BadSignature) => Some(draft(key.did()).sign_badly(key)),
         Some(Fault::StrangerReceipt) => {

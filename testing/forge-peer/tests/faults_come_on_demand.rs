@@ -141,10 +141,22 @@ fn a_put_fails_in_every_way_and_goes_through_in_the_end() {
     assert_eq!(peer.counters().blobs_held, 0);
     peer.fault(Rule::next("put", Kind::LostResponse)).unwrap();
     assert!(put(&body).is_err());
-    assert_eq!(peer.counters().blobs_held, 1);
+    let other = bytes(10);
+    let added = session.call("/blob/add", map([("blob", blob(&other))]));
+    let url = added
+        .tokens
+        .iter()
+        .find_map(|token| address_of(token))
+        .unwrap();
+    let (address, second) = split(&url).unwrap();
+    peer.fault(Rule::next("put", Kind::Duplicate)).unwrap();
+    let answer = wire::send(address, "PUT", &second, &[], &other).unwrap();
+    assert_eq!(answer.status, 404, "the second of two equal requests");
+    session.upload(&other);
+    assert_eq!(peer.counters().blobs_held, 2);
     assert_eq!(put(&body).unwrap(), 404, "an address is used up");
     session.upload(&body);
-    assert_eq!(peer.counters().accepts.values().sum::<u64>(), 1);
+    assert_eq!(peer.counters().accepts.values().sum::<u64>(), 2);
 }
 
 #[test]
@@ -169,6 +181,81 @@ fn an_accept_that_fails_can_be_concluded_later() {
     // The lost answer's effect is there: what follows is an accept of what was accepted.
     session.upload(&body);
     assert_eq!(peer.counters().accepts_again, 1);
+}
+
+#[test]
+fn what_is_served_for_a_task_can_be_spoilt() {
+    let folder = tempfile::tempdir().unwrap();
+    let peer = peer(&folder);
+    let session = Session::of_peer(&peer);
+    let accept = session.upload(&bytes(64)).accept;
+    let poll = || session.caller.poll(accept).unwrap();
+    let receipt = || receipt_among(&poll().unwrap(), accept);
+    let node = receipt().unwrap().iss().to_owned();
+    peer.fault(Rule::next("receipt", Kind::NoReceipt)).unwrap();
+    assert!(poll().is_none());
+    peer.fault(Rule::next("receipt", Kind::WrongReceipt))
+        .unwrap();
+    assert!(receipt().is_none());
+    for (kind, same) in [(Kind::BadSignature, true), (Kind::StrangerReceipt, false)] {
+        peer.fault(Rule::next("receipt", kind)).unwrap();
+        let token = receipt().unwrap();
+        let key = billet_forge_peer::key::public(token.iss()).unwrap();
+        let holds = billet_forge_peer::key::verifies(&key, token.signed(), token.signature());
+        assert_eq!((token.iss() == node, holds), (same, !same));
+    }
+    assert_eq!(receipt().unwrap().iss(), node);
+}
+
+#[test]
+fn a_retrieval_fails_in_every_way_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let peer = peer(&folder);
+    let session = Session::of_peer(&peer);
+    let body = bytes(100_000);
+    let done = session.upload(&body);
+    let read = || {
+        let found = session
+            .caller
+            .retrieve(&done.location, &session.proofs, 0, 99_999);
+        found.map(|(answer, receipt)| (answer.status, answer.body == body, receipt))
+    };
+    for kind in [
+        Kind::Timeout { ms: 20 },
+        Kind::ResetRequest { at: 0 },
+        Kind::ResetResponse { at: 0 },
+        Kind::ResetResponse { at: 50 },
+        Kind::ResetResponse { at: 60_000 },
+        Kind::LostResponse,
+        Kind::NoReceipt,
+        Kind::Status { status: 503 },
+        Kind::StatusAfter { status: 500 },
+    ] {
+        peer.fault(Rule::next("retrieve", kind.clone())).unwrap();
+        assert!(read().is_err(), "{kind:?}");
+    }
+    for (kind, status, right, name) in [
+        (Kind::WrongBody, 200, false, "ok"),
+        (Kind::Delay { ms: 10 }, 200, true, "ok"),
+        (Kind::Expired { seconds: 100 }, 200, false, "Expired"),
+        (
+            Kind::Refused {
+                name: "Full".into(),
+            },
+            403,
+            false,
+            "Full",
+        ),
+    ] {
+        peer.fault(Rule::next("retrieve", kind)).unwrap();
+        let (found, same, receipt) = read().unwrap();
+        let outcome = receipt.out().map_or_else(|(name, _)| name, |_| "ok".into());
+        assert_eq!((found, same, outcome.as_str()), (status, right, name));
+    }
+    peer.fault(Rule::next("retrieve", Kind::StrangerReceipt))
+        .unwrap();
+    assert_ne!(read().unwrap().2.iss(), done.location.iss());
+    assert!(read().unwrap().1);
 }
 
 #[test]

@@ -10,20 +10,21 @@ use std::sync::Arc;
 use cid::Cid;
 use http::{HeaderValue, Method, StatusCode};
 use http_body_util::BodyExt as _;
+use ipld_core::ipld::Ipld;
 use serde_json::json;
 use sha2::Digest as _;
 
 use super::body::FileBody;
-use super::{Exchange, Reply, Role, control, failed, full, json, reply};
-use crate::cbor::LIST_MAX;
+use super::{Exchange, Reply, Role, control, failed, json, reply};
+use crate::cbor::{LIST_MAX, cid_of};
 use crate::check::{self, Names as _};
 use crate::container;
 use crate::counters::Counters;
 use crate::fault::Kind as Fault;
-use crate::key;
+use crate::key::{self, Key};
 use crate::node::{Node, Retrieval, Upload};
-use crate::token::Token;
-use crate::world::{Outcome, Party, Task, run};
+use crate::token::{Draft, Token};
+use crate::world::{Outcome, Party, Task, run, spoil};
 
 /// The media type of calls, to the letter.
 const DAG_CBOR: &str = "application/vnd.ipld.dag-cbor";
@@ -136,7 +137,11 @@ fn document(exchange: &Exchange) -> serde_json::Value {
 }
 
 async fn rpc(exchange: &mut Exchange) -> io::Result<Reply> {
-    exchange.count("rpc");
+    exchange.count(match exchange.role {
+        Role::Service => "rpc",
+        Role::Node(_) => "node-rpc",
+        Role::Indexer | Role::Control => "indexer-rpc",
+    });
     let kind = exchange.header("content-type").unwrap_or_default();
     if kind != DAG_CBOR {
         return Ok(failed(&format!(
@@ -172,13 +177,37 @@ async fn receipt(exchange: &mut Exchange, task: &str) -> io::Result<Reply> {
             let text = format!("invalid task CID: invalid cid: {error}");
             json(400, &json!({ "error": text }))
         }
-        Ok(task) => match exchange.world.service.receipts(task) {
+        Ok(task) => match served(exchange, task, fault.as_ref()) {
             None => json(404, &json!({"error": "receipt not found"})),
             Some(tokens) if tokens.len() as u64 > LIST_MAX => failed("too many tokens"),
             Some(tokens) => reply(200, DAG_CBOR, container::write(&tokens)),
         },
     };
     exchange.after(fault.as_ref(), answer).await
+}
+
+/// What is served for a task, or what a fault makes of it.
+fn served(exchange: &Exchange, task: Cid, fault: Option<&Fault>) -> Option<Vec<Arc<Token>>> {
+    let world = &exchange.world;
+    let mut tokens = world.service.receipts(task)?;
+    if fault == Some(&Fault::NoReceipt) {
+        return None;
+    }
+    for token in tokens.iter_mut().filter(|token| token.ran() == Some(task)) {
+        let out = token.args().get("out").cloned().unwrap_or(Ipld::Null);
+        let ran = match fault {
+            Some(Fault::WrongReceipt) => cid_of(0x71, b"another task"),
+            Some(Fault::BadSignature | Fault::StrangerReceipt) => task,
+            _ => return Some(tokens),
+        };
+        // Not the issuer's key: no signature of it holds, whichever is asked for.
+        let other = Key::named("stranger").signing_as(token.iss());
+        let draft = |signer: &str| Draft::receipt(signer, ran, out.clone(), world.now());
+        if let Some(spoilt) = spoil(fault, &other, draft) {
+            *token = Arc::new(spoilt);
+        }
+    }
+    Some(tokens)
 }
 
 /// The mailed link, posted.
@@ -309,6 +338,11 @@ async fn put(exchange: &mut Exchange, index: usize, id: &str) -> io::Result<Repl
         .folder()
         .join(format!("upload-{}", hex::encode(key::nonce())));
     let answer = match receive(exchange, &file, &upload).await {
+        Ok(Received::Right) if fault == Some(Fault::Duplicate) => {
+            // What the second of two equal requests is told.
+            node.keep(&world, id, &file)?;
+            return error(404, "upload not found");
+        }
         Ok(Received::Right) => {
             node.keep(&world, id, &file)?;
             reply(204, "application/json", "")
@@ -370,7 +404,7 @@ async fn retrieve(exchange: &mut Exchange, index: usize) -> io::Result<Reply> {
         return Ok(not_found());
     };
     let header = exchange.header("x-ucan-container");
-    match node.retrieve(&world, header.as_deref().map(str::as_bytes)) {
+    match node.retrieve(&world, header.as_deref().map(str::as_bytes), "retrieve") {
         Retrieval::Failed(text) => Ok(failed(&text)),
         Retrieval::Refused(status, receipt, name) => {
             let mut answer = reply(status, "application/octet-stream", "");
@@ -438,13 +472,9 @@ async fn send_bytes(
     );
     let_header(&mut answer, "content-length", &length.to_string());
     let_header(&mut answer, "vary", "X-UCAN-Container");
-    let_header(
-        &mut answer,
-        "x-ucan-container",
-        &container::write_header(&[receipt]),
-    );
-    if let Some(Fault::Refused { .. }) = fault {
-        *answer.body_mut() = full("");
+    if let Some(receipt) = receipt {
+        let header = container::write_header(&[receipt]);
+        let_header(&mut answer, "x-ucan-container", &header);
     }
     Counters::more(&mut exchange.world.counters().commands, "served");
     exchange.after(fault.as_ref(), answer).await
