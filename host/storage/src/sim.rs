@@ -261,6 +261,25 @@ impl Sim {
         self.kv.rows()
     }
 
+    /// The same machine when only the process has died: what was not synced is there, and a crash
+    /// may still take it.
+    pub fn restarted(&self) -> Self {
+        let world = self.world();
+        let now = World {
+            inodes: world.inodes.clone(),
+            now: world.now.clone(),
+            durable: world.durable.clone(),
+            now_ms: world.now_ms,
+            draws: world.draws,
+            ..World::default()
+        };
+        let kv = Arc::new(MemoryKv::new(self.kv.rows()));
+        Self {
+            world: Arc::new(Mutex::new(now)),
+            kv,
+        }
+    }
+
     /// Another machine whose disk is what a crash of this one now may leave behind.
     pub fn image(&self, survivors: Survivors) -> Self {
         let world = self.world();

@@ -181,6 +181,22 @@ fn again_during_recovery() {
 }
 
 #[test]
+fn of_the_machine_after_one_of_the_process() {
+    let (config, ops) = (small(2500), workload());
+    let mut replayed = 0;
+    for at in 0..calls_of(&config, &ops) {
+        let crashed = crash_at(&config, &ops, at, Fault::CrashAfter);
+        let mut first = crashed.check_image(crashed.sim.restarted());
+        replayed += first.store.take().unwrap().recovery().replayed;
+        for left in [Survivors::None, Survivors::Some(at)] {
+            let second = first.check_image(first.sim.image(left));
+            assert_eq!(second.acked, first.acked, "I2: what was shown stays");
+        }
+    }
+    assert!(replayed > 100, "{replayed} records were replayed");
+}
+
+#[test]
 fn the_workload_goes_through_every_state() {
     let mut runner = Runner::new(Sim::new(), small(1000));
     runner.run(&workload()).unwrap();
