@@ -19,8 +19,9 @@ use crate::metrics::Metrics;
 use crate::settings::Limits;
 use crate::wire::{Half, RateWindow};
 
-/// What is read of a body that nobody wants, so that the client gets to read the answer.
-const DRAIN_BYTES_MAX: usize = 1 << 20;
+/// What is read of a body that nobody wants, so that the client gets to read the answer: twice a
+/// part as the usual clients cut them.
+const DRAIN_BYTES_MAX: usize = 16 << 20;
 const DRAIN_MS_MAX: u64 = 5_000;
 
 /// The body of a request.
@@ -207,7 +208,10 @@ impl Body for ResponseBody {
             }
             Poll::Ready(None) => self.whole = true,
             Poll::Ready(Some(Err(error))) => {
-                tracing::warn!(request_id = self.line.request_id, %error, "answer broken off");
+                let Line {
+                    path, request_id, ..
+                } = &self.line;
+                tracing::warn!(path, request_id, %error, "answer broken off");
             }
             Poll::Pending => {}
         }

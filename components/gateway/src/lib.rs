@@ -31,7 +31,7 @@ use crate::call::Call;
 use crate::identity::Sender;
 use crate::ids::Ids;
 use crate::intake::Body;
-use crate::refusal::Result;
+use crate::refusal::{Failure, Result};
 use crate::reply::Reply;
 use crate::settings::Settings;
 
@@ -44,7 +44,7 @@ impl Guest for Gateway {
         let head = request::head(&request);
         let is_head = head.method == "HEAD";
         let resource = head.raw_path.clone();
-        let outcome = serve(head, Body::new(request)).await;
+        let outcome = serve(head, Body::new(request), &ids).await;
         let reply =
             outcome.unwrap_or_else(|failure| Reply::failure(&failure, is_head, &resource, &ids));
         reply.send(&ids)
@@ -52,7 +52,7 @@ impl Guest for Gateway {
 }
 
 /// Finds out who asks, then what for, and does it.
-async fn serve(head: RequestHead, body: Body) -> Result<Reply> {
+async fn serve(head: RequestHead, body: Body, ids: &Ids) -> Result<Reply> {
     let now_ms = request::now_ms();
     let settings = Settings::read();
     if head.method == "OPTIONS" {
@@ -73,7 +73,26 @@ async fn serve(head: RequestHead, body: Body) -> Result<Reply> {
         settings,
         now_ms,
     };
-    operations::perform(&call, operation, body).await
+    let outcome = operations::perform(&call, operation, body).await;
+    if let Err(failure) = &outcome {
+        tell_damage(&call, failure, ids);
+    }
+    outcome
+}
+
+/// What is lost is told to whoever runs this by the names that its users know.
+#[allow(clippy::print_stderr, reason = "the host's log")]
+fn tell_damage(call: &Call, failure: &Failure, ids: &Ids) {
+    if let Some(block) = failure.damaged() {
+        let (block, request) = (convert::cid(block), ids.request());
+        let (bucket, key) = (call.bucket(), call.key());
+        // One line is one write: pieces would be lines of their own.
+        let line = format!(
+            "damaged data was not served: bucket {bucket:?} key {key:?} block {block} \
+             request {request}\n"
+        );
+        eprint!("{line}");
+    }
 }
 
 /// The answer to a request that nobody signed: what is wrong with it for everybody, else that it

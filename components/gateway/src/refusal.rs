@@ -5,7 +5,7 @@ use billet_s3::{Code, S3Error};
 
 use crate::bindings::billet::bucket::objects::NamedPart;
 use crate::bindings::billet::bucket::types::Refusal;
-use crate::bindings::billet::store::types::StoreError;
+use crate::bindings::billet::store::types::{Cid, StoreError};
 
 /// The longest key.
 pub(crate) const MAX_KEY_BYTES: usize = 1024;
@@ -15,6 +15,7 @@ pub(crate) const MAX_KEY_BYTES: usize = 1024;
 pub(crate) struct Failure {
     error: S3Error,
     retry_ms: Option<u32>,
+    damaged: Option<Cid>,
 }
 
 /// The result of everything that answers a request.
@@ -31,10 +32,16 @@ impl Failure {
         self.retry_ms.map(|ms| ms.div_ceil(1000).max(1))
     }
 
+    /// The block that is damaged, where that is why.
+    pub(crate) fn damaged(&self) -> Option<&Cid> {
+        self.damaged.as_ref()
+    }
+
     fn later(code: Code, message: &'static str, retry_ms: u32) -> Self {
         Self {
             error: S3Error::new(code).message(message),
             retry_ms: Some(retry_ms),
+            damaged: None,
         }
     }
 }
@@ -44,6 +51,7 @@ impl From<S3Error> for Failure {
         Self {
             error,
             retry_ms: None,
+            damaged: None,
         }
     }
 }
@@ -137,9 +145,12 @@ pub(crate) fn store(error: StoreError) -> Failure {
             5_000,
         ),
         StoreError::Conflict => Code::OperationAborted.into(),
-        StoreError::Corrupt(_) => S3Error::new(Code::InternalError)
-            .message("The stored data is damaged and was not served.")
-            .into(),
+        StoreError::Corrupt(block) => Failure {
+            error: S3Error::new(Code::InternalError)
+                .message("The stored data is damaged and was not served."),
+            retry_ms: None,
+            damaged: Some(block),
+        },
         StoreError::NotFound | StoreError::Invalid(_) => Code::InternalError.into(),
     }
 }
