@@ -160,6 +160,8 @@ impl Storage {
         }
         let damaged = u64::try_from(self.store.damaged().len()).unwrap_or(u64::MAX);
         counts.insert("billet_damaged_logs".to_owned(), damaged);
+        let claims = u64::try_from(self.store.pending_claims()).unwrap_or(u64::MAX);
+        counts.insert("billet_pending_claims".to_owned(), claims);
         counts.into_iter().collect()
     }
 

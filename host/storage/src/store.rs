@@ -164,6 +164,11 @@ impl Store {
         self.with_book(|book| claims.iter().for_each(|claim| book.drop_claim(*claim)));
     }
 
+    /// Claims that wait for a commit.
+    pub fn pending_claims(&self) -> usize {
+        self.book().claims.iter().count()
+    }
+
     /// Bytes in use by the tables of sealed segments and by blocks of the catalog.
     pub fn cache_bytes(&self) -> (usize, usize) {
         (lock(&self.tables).usage().0, lock(&self.blocks).usage().0)
