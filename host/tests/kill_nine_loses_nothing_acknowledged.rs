@@ -16,7 +16,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use billet_client::daemon::Daemon;
-use billet_client::{Body, Client, Request};
+use billet_client::{Body, Client, Request, Response};
 
 const WRITERS: u64 = 4;
 const KEYS_A_WRITER: u64 = 12;
@@ -66,84 +66,253 @@ struct Record {
 
 type Records = BTreeMap<String, Record>;
 
-/// Writes until the daemon is gone. Each key belongs to one writer, which waits for each answer.
-fn write(mut client: Client, writer: u64, seed: u64, count: &AtomicU64, records: &mut Records) {
-    let mut random = Random(seed | 1);
-    loop {
-        let key = format!("/bucket/w{writer}/k{}", random.below(KEYS_A_WRITER));
-        let kind = random.below(100);
-        let wanted = (kind >= 15).then(|| Content {
-            seed: random.next(),
-            size: match kind {
-                15..20 => PART_BYTES + random.below(100_000),
-                20..30 => random.below(3 << 20),
-                _ => random.below(20_000),
-            },
-        });
-        records.entry(key.clone()).or_default().unanswered = Some(wanted);
-        let answered = match wanted {
-            None => client.delete(&key).map(|response| response.status == 204),
-            Some(content) if kind < 20 => upload_in_parts(&mut client, &key, content),
-            Some(content) => client
-                .put(&key, &content.bytes())
-                .map(|response| response.status == 200),
-        };
-        match answered {
-            Ok(true) => {
-                *records.get_mut(&key).unwrap() = Record {
-                    acknowledged: wanted,
-                    unanswered: None,
-                };
-                count.fetch_add(1, Ordering::SeqCst);
-            }
-            Ok(false) => panic!("{key} refused"),
-            Err(_) => return,
-        }
+/// An upload that is not complete: its parts are pieces of `content`.
+struct Upload {
+    key: String,
+    id: String,
+    content: Content,
+    /// Of the parts that were acknowledged.
+    etags: Vec<String>,
+}
+
+/// What a writer remembers over all rounds.
+#[derive(Default)]
+struct Memory {
+    records: Records,
+    upload: Option<Upload>,
+}
+
+/// The daemon's answer was not what it must be, or there was none.
+enum Stop {
+    Refused(String),
+    Gone,
+}
+
+impl From<std::io::Error> for Stop {
+    fn from(_: std::io::Error) -> Self {
+        Self::Gone
     }
 }
 
-fn upload_in_parts(client: &mut Client, key: &str, content: Content) -> std::io::Result<bool> {
-    let query = &[("uploads", "")];
-    let created = client.send(Request {
-        method: "POST",
-        path: key,
-        query,
-        ..Request::default()
-    })?;
-    let Some(upload) = created.element("UploadId") else {
-        return Ok(false);
-    };
-    let bytes = content.bytes();
-    let mut parts = String::new();
-    for (number, piece) in bytes.chunks(PART_BYTES as usize).enumerate() {
-        let number = (number + 1).to_string();
-        let query = &[("partNumber", number.as_str()), ("uploadId", &upload)];
-        let body = Body::Bytes(piece);
-        let headers = &[];
-        let part = client.send(Request {
-            method: "PUT",
-            path: key,
-            query,
-            headers,
-            body,
-        })?;
-        let Some(etag) = part.header("etag") else {
-            return Ok(false);
-        };
-        parts += &format!("<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>");
+fn expect(is_right: bool, what: &str, response: &Response) -> Result<(), Stop> {
+    if is_right {
+        return Ok(());
     }
-    let body = format!("<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>");
-    let query = &[("uploadId", upload.as_str())];
-    let body = Body::Bytes(body.as_bytes());
-    let request = Request {
+    Err(Stop::Refused(format!(
+        "{what}: {} {}",
+        response.status,
+        response.text()
+    )))
+}
+
+/// A writer at work.
+struct Writer<'a> {
+    client: Client,
+    name: u64,
+    random: Random,
+    memory: &'a mut Memory,
+}
+
+impl Writer<'_> {
+    /// Writes until the daemon is gone. Each key belongs to one writer, which waits for each
+    /// answer.
+    fn run(mut self, count: &AtomicU64) {
+        loop {
+            match self.step() {
+                Ok(()) => count.fetch_add(1, Ordering::SeqCst),
+                Err(Stop::Gone) => return,
+                Err(Stop::Refused(why)) => panic!("{why}"),
+            };
+        }
+    }
+
+    fn step(&mut self) -> Result<(), Stop> {
+        let key = format!(
+            "/bucket/w{}/k{}",
+            self.name,
+            self.random.below(KEYS_A_WRITER)
+        );
+        match self.random.below(100) {
+            0..12 => self.change(&key, None, |client, key| {
+                let response = client.delete(key)?;
+                expect(response.status == 204, key, &response)
+            }),
+            12..25 => self.copy(&key),
+            25..40 => self.go_on_with_upload(&key),
+            40..50 => self.put(&key, 3 << 20),
+            _ => self.put(&key, 20_000),
+        }
+    }
+
+    /// A change of one key, and what it makes of it.
+    fn change(
+        &mut self,
+        key: &str,
+        wanted: Option<Content>,
+        act: impl FnOnce(&mut Client, &str) -> Result<(), Stop>,
+    ) -> Result<(), Stop> {
+        let record = self.memory.records.entry(key.to_owned()).or_default();
+        record.unanswered = Some(wanted);
+        act(&mut self.client, key)?;
+        *record = Record {
+            acknowledged: wanted,
+            unanswered: None,
+        };
+        Ok(())
+    }
+
+    fn content(&mut self, size: u64) -> Content {
+        Content {
+            seed: self.random.next(),
+            size,
+        }
+    }
+
+    fn put(&mut self, key: &str, most: u64) -> Result<(), Stop> {
+        let size = self.random.below(most);
+        let content = self.content(size);
+        self.change(key, Some(content), |client, key| {
+            let response = client.put(key, &content.bytes())?;
+            expect(response.status == 200, key, &response)
+        })
+    }
+
+    /// A copy of another key of this writer, as large as that may be.
+    fn copy(&mut self, key: &str) -> Result<(), Stop> {
+        let sources = self
+            .memory
+            .records
+            .iter()
+            .filter(|(source, _)| *source != key);
+        let source = sources.filter_map(|(key, record)| Some((key.clone(), record.acknowledged?)));
+        let sources: Vec<_> = source.collect();
+        if sources.is_empty() {
+            return self.put(key, 20_000);
+        }
+        let (source, content) = sources[self.random.below(sources.len() as u64) as usize].clone();
+        self.change(key, Some(content), |client, key| {
+            let headers = &[("x-amz-copy-source", source.as_str())];
+            let response = client.send(Request {
+                method: "PUT",
+                path: key,
+                headers,
+                ..Request::default()
+            })?;
+            expect(response.element("ETag").is_some(), key, &response)
+        })
+    }
+
+    /// Begins an upload, adds a part, completes or aborts it: whatever comes next. Between two
+    /// such steps the daemon may have been killed.
+    fn go_on_with_upload(&mut self, key: &str) -> Result<(), Stop> {
+        let Some(mut upload) = self.memory.upload.take() else {
+            let size = PART_BYTES + self.random.below(100_000);
+            let (content, query) = (self.content(size), &[("uploads", "")]);
+            let created = post(&mut self.client, key, query, b"")?;
+            let id = created.element("UploadId");
+            expect(id.is_some(), key, &created)?;
+            self.memory.upload = id.map(|id| Upload {
+                key: key.to_owned(),
+                id,
+                content,
+                etags: Vec::new(),
+            });
+            return Ok(());
+        };
+        let bytes = upload.content.bytes();
+        let parts: Vec<_> = bytes.chunks(PART_BYTES as usize).collect();
+        match parts.get(upload.etags.len()) {
+            _ if self.random.below(8) == 0 => {
+                let answer = upload.send(&mut self.client, "DELETE", None, Body::default())?;
+                expect(answer.status == 204, "abort", &answer)
+            }
+            Some(part) => {
+                let number = (upload.etags.len() + 1).to_string();
+                let body = Body::Bytes(part);
+                let answer = upload.send(&mut self.client, "PUT", Some(&number), body);
+                if let Ok(answer) = &answer {
+                    expect(answer.header("etag").is_some(), "part", answer)?;
+                    upload
+                        .etags
+                        .extend(answer.header("etag").map(str::to_owned));
+                }
+                // A part without an answer is sent again.
+                self.memory.upload = Some(upload);
+                answer.map(|_| ()).map_err(Stop::from)
+            }
+            None => self.complete(&upload),
+        }
+    }
+
+    fn complete(&mut self, upload: &Upload) -> Result<(), Stop> {
+        let parts = (1..).zip(&upload.etags).map(|(number, etag)| {
+            format!("<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>")
+        });
+        let parts: String = parts.collect();
+        let body = format!("<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>");
+        let query = &[("uploadId", upload.id.as_str())];
+        self.change(&upload.key, Some(upload.content), |client, key| {
+            let done = post(client, key, query, body.as_bytes())?;
+            expect(
+                done.status == 200 && done.element("ETag").is_some(),
+                key,
+                &done,
+            )
+        })
+    }
+}
+
+impl Upload {
+    fn send(
+        &self,
+        client: &mut Client,
+        method: &str,
+        part: Option<&str>,
+        body: Body<'_>,
+    ) -> std::io::Result<Response> {
+        let mut query = vec![("uploadId", self.id.as_str())];
+        query.extend(part.map(|part| ("partNumber", part)));
+        client.send(Request {
+            method,
+            path: &self.key,
+            query: &query,
+            body,
+            ..Request::default()
+        })
+    }
+
+    /// All acknowledged parts are there, and at most one more that had no answer.
+    fn check(&self, client: &mut Client) {
+        let listed = self.send(client, "GET", None, Body::default()).unwrap();
+        let text = listed.text();
+        assert_eq!(listed.status, 200, "{}: {text}", self.key);
+        for etag in &self.etags {
+            let etag = etag.trim_matches('"');
+            assert!(
+                text.contains(etag),
+                "{}: no part {etag} in {text}",
+                self.key
+            );
+        }
+        let parts = text.matches("<PartNumber>").count();
+        assert!((0..=1).contains(&(parts - self.etags.len())), "{text}");
+    }
+}
+
+fn post(
+    client: &mut Client,
+    path: &str,
+    query: &[(&str, &str)],
+    body: &[u8],
+) -> std::io::Result<Response> {
+    let body = Body::Bytes(body);
+    client.send(Request {
         method: "POST",
-        path: key,
+        path,
         query,
         body,
         ..Request::default()
-    };
-    let done = client.send(request)?;
-    Ok(done.status == 200 && done.element("ETag").is_some())
+    })
 }
 
 /// Creates, configures, deletes and creates again a bucket of its own. A record of the bucket is
@@ -226,9 +395,9 @@ fn read_tag(client: &mut Client, path: &str) -> Option<Content> {
 }
 
 /// Compares the store with the records, then takes what it saw as acknowledged.
-fn compare(client: &mut Client, all: &mut [Records]) {
+fn compare(client: &mut Client, all: &mut [Memory]) {
     let mut present = 0;
-    for (key, record) in all.iter_mut().flatten() {
+    for (key, record) in all.iter_mut().flat_map(|memory| &mut memory.records) {
         let response = client.get(key).unwrap();
         let candidates = [Some(record.acknowledged), record.unanswered];
         let seen = candidates
@@ -247,6 +416,9 @@ fn compare(client: &mut Client, all: &mut [Records]) {
             acknowledged: seen,
             unanswered: None,
         };
+    }
+    for upload in all.iter().filter_map(|memory| memory.upload.as_ref()) {
+        upload.check(client);
     }
     let listed = client
         .get("/bucket")
@@ -273,7 +445,7 @@ fn compare_configured(client: &mut Client, record: &mut Record) {
     };
 }
 
-fn round(folder: &Path, random: &mut Random, all: &mut [Records], configured: &mut Record) -> u64 {
+fn round(folder: &Path, random: &mut Random, all: &mut [Memory], configured: &mut Record) -> u64 {
     let daemon = Daemon::start(Path::new(env!("CARGO_BIN_EXE_billet")), folder, SMALL).unwrap();
     let mut client = daemon.client();
     assert!(matches!(
@@ -286,9 +458,16 @@ fn round(folder: &Path, random: &mut Random, all: &mut [Records], configured: &m
     let enough = random.below(150) + 1;
     std::thread::scope(|scope| {
         let mut writers = Vec::new();
-        for (writer, records) in (0..).zip(all.iter_mut()) {
-            let (client, seed, count) = (daemon.client(), random.next(), &count);
-            writers.push(scope.spawn(move || write(client, writer, seed, count, records)));
+        for (name, memory) in (0..).zip(all.iter_mut()) {
+            let (client, count) = (daemon.client(), &count);
+            let random = Random(random.next() | 1);
+            let writer = Writer {
+                client,
+                name,
+                random,
+                memory,
+            };
+            writers.push(scope.spawn(move || writer.run(count)));
         }
         let (client, seed, counter) = (daemon.client(), random.next(), &count);
         writers.push(scope.spawn(move || configure(client, seed, counter, configured)));
@@ -320,7 +499,7 @@ fn kill_nine_loses_nothing_acknowledged() {
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path().join("store");
     let mut random = Random(seed | 1);
-    let mut all: Vec<Records> = (0..WRITERS).map(|_| Records::new()).collect();
+    let mut all: Vec<Memory> = (0..WRITERS).map(|_| Memory::default()).collect();
     let mut configured = Record::default();
     let mut acknowledged = 0;
     for _ in 0..kills {
