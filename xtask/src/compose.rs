@@ -6,11 +6,12 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use sha2::{Digest, Sha256};
 use wac_graph::types::Package;
 use wac_graph::{CompositionGraph, EncodeOptions, NodeId};
 
 /// What follows after `cargo xtask compose`.
-const ADAPTERS: &str = "wasi-filesystem";
+const ADAPTERS: [&str; 1] = ["wasi-filesystem"];
 
 /// What is not WASI's.
 const OURS: &str = "billet:";
@@ -27,58 +28,101 @@ const FORBIDDEN: [&str; 3] = ["wasi:filesystem/", "wasi:sockets/", "wasi:http/cl
 /// What the whole offers.
 const HANDLER: &str = "wasi:http/handler@0.3.0";
 
+/// The parts that every host runs as they are.
+const SHARED: [&str; 2] = ["billet-gateway", "billet-mst"];
+
+/// Variables that would make other components of the same sources.
+const FOREIGN_VARIABLES: [&str; 3] = ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET"];
+
 /// Builds the parts and puts them together.
 ///
 /// # Errors
 /// A sentence when a part does not build or does not fit.
 pub fn run(adapter: Option<&str>) -> Result<(), String> {
     let adapter = adapter
-        .filter(|name| *name == ADAPTERS)
-        .ok_or_else(|| format!("cargo xtask compose ADAPTER, of: {ADAPTERS}"))?;
-    let target = target()?;
-    build(adapter)?;
-    let read = |package: String| {
-        let file = format!("wasm32-wasip2/component/{}.wasm", package.replace('-', "_"));
-        let path = target.join(file);
-        std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))
+        .filter(|name| ADAPTERS.contains(name))
+        .ok_or_else(|| format!("cargo xtask compose ADAPTER, of: {}", ADAPTERS.join(" ")))?;
+    let package = format!("billet-adapter-{adapter}");
+    // Apart, as the host's build does it: what the adapter needs of a crate is not theirs.
+    let shared = if std::env::var_os("BILLET_COMPONENTS").is_none() {
+        build(&SHARED)?
+    } else {
+        shared_components()
     };
-    let whole = compose(
-        read("billet-gateway".to_owned())?,
-        read("billet-mst".to_owned())?,
-        read(format!("billet-adapter-{adapter}"))?,
-    )?;
-    let path = target.join(format!("compose/billet-{adapter}.wasm"));
+    let [gateway, mst] = SHARED.map(|package| read(&shared, package));
+    let whole = compose(gateway?, mst?, read(&build(&[&package])?, &package)?)?;
+    let path = composed(adapter);
     write(&path, &whole).map_err(|error| format!("{}: {error}", path.display()))?;
     println!("{}", path.display());
     Ok(())
 }
 
-fn target() -> Result<PathBuf, String> {
-    let metadata = crate::arrows::metadata()?;
-    let target = metadata
-        .get("target_directory")
-        .and_then(|text| text.as_str());
-    target
-        .map(PathBuf::from)
-        .ok_or_else(|| "cargo metadata names no target directory".to_owned())
+/// Where [`run`] leaves the component with an adapter.
+pub fn composed(adapter: &str) -> PathBuf {
+    crate::target().join(format!("compose/billet-{adapter}.wasm"))
 }
 
-fn build(adapter: &str) -> Result<(), String> {
-    let adapter = format!("billet-adapter-{adapter}");
-    let status = Command::new(env!("CARGO"))
+/// The folder of the components that the native host runs: where its release build makes them, or
+/// where it is told to take them from.
+fn shared_components() -> PathBuf {
+    std::env::var_os("BILLET_COMPONENTS").map_or_else(
+        || crate::target().join("release/components/wasm32-wasip2/component"),
+        PathBuf::from,
+    )
+}
+
+/// Prints the SHA-256 of the components that all hosts share, and checks that the native host and
+/// the composed file hold these very bytes.
+///
+/// # Errors
+/// The part that differs, or a file that is not there.
+pub fn check_shared(adapter: &str) -> Result<(), String> {
+    let holders = [crate::target().join("release/billet"), composed(adapter)];
+    let holders = holders.map(|path| match std::fs::read(&path) {
+        Ok(bytes) => Ok((path, bytes)),
+        Err(error) => Err(format!("{}: {error}", path.display())),
+    });
+    for package in SHARED {
+        let part = read(&shared_components(), package)?;
+        for holder in &holders {
+            let (path, bytes) = holder.as_ref().map_err(Clone::clone)?;
+            if memchr::memmem::find(bytes, &part).is_none() {
+                return Err(format!("{} has another {package}", path.display()));
+            }
+        }
+        println!(
+            "{} {package}, in both hosts",
+            hex::encode(Sha256::digest(&part))
+        );
+    }
+    Ok(())
+}
+
+fn read(folder: &Path, package: &str) -> Result<Vec<u8>, String> {
+    let path = folder.join(format!("{}.wasm", package.replace('-', "_")));
+    std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// Builds components in the folder of the host's release build; where they are then.
+fn build(packages: &[&str]) -> Result<PathBuf, String> {
+    let target = crate::target().join("release/components");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo
         .current_dir(crate::root())
-        .args([
-            "build",
-            "--profile",
-            "component",
-            "--target",
-            "wasm32-wasip2",
-        ])
-        .args(["-p", "billet-gateway", "-p", "billet-mst", "-p", &adapter])
+        .args(["build", "--profile", "component"])
+        .args(["--target", "wasm32-wasip2", "--target-dir"])
+        .arg(&target);
+    for package in packages {
+        cargo.args(["-p", package]);
+    }
+    for name in FOREIGN_VARIABLES {
+        cargo.env_remove(name);
+    }
+    let status = cargo
         .status()
         .map_err(|error| format!("cargo build: {error}"))?;
     if status.success() {
-        Ok(())
+        Ok(target.join("wasm32-wasip2/component"))
     } else {
         Err(format!("cargo build: {status}"))
     }

@@ -1,15 +1,18 @@
-//! The conformance suite of versitygw, case by case against the real daemon.
+//! The conformance suite of versitygw, case by case against the real daemon or another server.
 //!
-//! The table `testing/conformance/versitygw-1.8.0.tsv` says what each case must do. A case that
-//! fails where it should pass is an error, and so is one that passes where it should fail, so that
-//! the table only ever gets better. Must never repeat a case until it passes.
+//! The table `testing/conformance/versitygw-1.8.0.tsv` says what each case must do, and a table
+//! beside it where the second host differs. A case that fails where it should pass is an error, and
+//! so is one that passes where it should fail, so that the tables only ever get better. Must never
+//! repeat a case until it passes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use billet_client::daemon::{ACCESS_KEY, Daemon, SECRET_KEY};
+use crate::served::{Served, Wanted};
 
 const TABLE: &str = "testing/conformance/versitygw-1.8.0.tsv";
+/// Lines that stand instead of those of [`TABLE`] when the second host serves.
+const SECOND_TABLE: &str = "testing/conformance/second-host.tsv";
 const MODULE: &str = "github.com/versity/versitygw/cmd/versitygw@v1.8.0";
 
 /// One line of the table.
@@ -20,26 +23,30 @@ struct Case {
     reason: String,
 }
 
-/// Runs all cases, or those whose group or name is `only`.
+/// Runs all cases, or those whose group or name follows the words for the server.
 ///
 /// # Errors
 /// Every verdict that did not hold, or why the suite could not be run.
-pub fn run(only: Option<&str>) -> Result<(), String> {
+pub fn run(words: &[String]) -> Result<(), String> {
+    let (wanted, words) = Wanted::parse(words)?;
     let suite = suite()?;
-    let wanted = |case: &Case| only.is_none_or(|only| case.group == only || case.name == only);
-    let cases: Vec<Case> = table()?.into_iter().filter(wanted).collect();
+    let keys = wanted.keys()?;
+    let only = words.first();
+    let mut cases = cases(&wanted)?;
+    cases.retain(|case| only.is_none_or(|only| case.group == *only || case.name == *only));
     let mut wrong = Vec::new();
     let mut passed = 0;
-    let mut daemon: Option<Daemon> = None;
+    let mut served: Option<Served> = None;
     for (index, case) in cases.iter().enumerate() {
-        let running = match daemon.take() {
+        let running = match served.take() {
             Some(running) => running,
-            None => start(index)?,
+            // A failed case leaves buckets behind: the case after it gets a store of its own.
+            None => wanted.start(&folder().join(format!("store-{index}")))?,
         };
-        let (pass, output) = run_case(&suite, &format!("http://{}", running.address), &case.name)?;
+        let (pass, output) = run_case(&suite, &running.url(), &keys, &case.name)?;
         if pass {
             passed += 1;
-            daemon = Some(running);
+            served = Some(running);
         }
         if pass != case.pass {
             let expected = if case.pass { "must pass" } else { "must fail" };
@@ -63,21 +70,29 @@ pub fn run(only: Option<&str>) -> Result<(), String> {
     }
 }
 
-/// A daemon on a new folder below `target`; a failed case leaves buckets behind, so the case
-/// after it gets a store of its own.
-fn start(index: usize) -> Result<Daemon, String> {
-    let folder = crate::root().join(format!("target/conformance/store-{index}"));
-    let fresh = || {
-        let _ = std::fs::remove_dir_all(&folder);
-        std::fs::create_dir_all(&folder)?;
-        Daemon::start(&crate::root().join("target/release/billet"), &folder, &[])
-    };
-    fresh().map_err(|error| format!("{}: {error}", folder.display()))
+fn folder() -> PathBuf {
+    crate::target().join("conformance")
 }
 
-fn table() -> Result<Vec<Case>, String> {
-    let text = std::fs::read_to_string(crate::root().join(TABLE))
-        .map_err(|error| format!("{TABLE}: {error}"))?;
+/// What each case must do on the server that is wanted.
+fn cases(wanted: &Wanted) -> Result<Vec<Case>, String> {
+    let mut cases = table(TABLE)?;
+    if *wanted == Wanted::Second {
+        for other in table(SECOND_TABLE)? {
+            let case = cases.iter_mut().find(|case| case.name == other.name);
+            let case = case.ok_or_else(|| format!("{SECOND_TABLE}: no case {}", other.name))?;
+            if case.pass == other.pass {
+                return Err(format!("{SECOND_TABLE}: {} does not differ", other.name));
+            }
+            *case = other;
+        }
+    }
+    Ok(cases)
+}
+
+fn table(path: &str) -> Result<Vec<Case>, String> {
+    let text = std::fs::read_to_string(crate::root().join(path))
+        .map_err(|error| format!("{path}: {error}"))?;
     text.lines()
         .filter(|line| !line.starts_with('#'))
         .map(|line| {
@@ -93,7 +108,7 @@ fn table() -> Result<Vec<Case>, String> {
                 })
             })();
             case.filter(|case| case.pass || !case.reason.is_empty())
-                .ok_or_else(|| format!("{TABLE}: not a case with its reason: {line}"))
+                .ok_or_else(|| format!("{path}: not a case with its reason: {line}"))
         })
         .collect()
 }
@@ -103,7 +118,7 @@ fn suite() -> Result<PathBuf, String> {
     if let Some(path) = std::env::var_os("VERSITYGW") {
         return Ok(PathBuf::from(path));
     }
-    let folder = crate::root().join("target/conformance");
+    let folder = folder();
     let path = folder.join("versitygw");
     if !path.exists() {
         let status = Command::new("go")
@@ -119,21 +134,18 @@ fn suite() -> Result<PathBuf, String> {
 }
 
 /// Whether the case passed, and what it printed.
-fn run_case(suite: &PathBuf, endpoint: &str, name: &str) -> Result<(bool, String), String> {
+fn run_case(
+    suite: &Path,
+    endpoint: &str,
+    (access, secret): &(String, String),
+    name: &str,
+) -> Result<(bool, String), String> {
     // The suite's client refuses to start while AWS_CA_BUNDLE is set.
     let output = Command::new(suite)
         .env_remove("AWS_CA_BUNDLE")
         .current_dir(std::env::temp_dir())
-        .args([
-            "test",
-            "--access",
-            ACCESS_KEY,
-            "--secret",
-            SECRET_KEY,
-            "--endpoint",
-            endpoint,
-        ])
-        .arg(name)
+        .args(["test", "--access", access, "--secret", secret])
+        .args(["--endpoint", endpoint, name])
         .output()
         .map_err(|error| format!("{}: {error}", suite.display()))?;
     let text = [output.stdout, output.stderr].concat();

@@ -7,6 +7,7 @@ pub mod bench;
 pub mod clients;
 pub mod compose;
 pub mod conformance;
+pub mod served;
 pub mod text;
 
 use std::path::{Path, PathBuf};
@@ -16,6 +17,27 @@ use std::process::Command;
 pub fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().unwrap_or(here).to_path_buf()
+}
+
+/// Where cargo puts what it builds.
+pub fn target() -> PathBuf {
+    let folder = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    folder.unwrap_or_else(|| root().join("target"))
+}
+
+/// The names of the integration tests of the package in `folder`.
+///
+/// # Errors
+/// A sentence when there is no folder of tests.
+pub fn test_names(folder: &str) -> Result<Vec<String>, String> {
+    let folder = root().join(folder).join("tests");
+    let entries = std::fs::read_dir(&folder);
+    let entries = entries.map_err(|error| format!("{}: {error}", folder.display()))?;
+    let files = entries.flatten().map(|entry| entry.path());
+    let tests = files.filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
+    Ok(tests
+        .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
+        .collect())
 }
 
 /// The files that git tracks or would track, relative to the root.

@@ -11,27 +11,31 @@ cargo xtask TASK
   tidy    only the checks of the tree
   second-host
           the composed component with the directory adapter on a stock WASI host
-  clients [FILES]
-          stock S3 clients against target/release/billet (needs aws and boto3)
-  conformance [GROUP or CASE]
-          the suite of versitygw against target/release/billet (needs Go)
+  clients [--second | --endpoint URL] [FILES]
+          stock S3 clients against target/release/billet (needs aws and boto3), against the second
+          host, or against what runs at URL with the key pair in AWS_ACCESS_KEY_ID and
+          AWS_SECRET_ACCESS_KEY
+  conformance [--second | --endpoint URL] [GROUP or CASE]
+          the suite of versitygw against the same (needs Go)
   bench [quick] [SECTION ...]
           Billet beside a plain server, an empty component and the peers that are installed
-          (minio, versitygw); sections: trivial bodies small fsyncs memory restart
+          (minio, versitygw); sections:
+          trivial bodies small paced fsyncs memory restart
   compose ADAPTER
           gateway, mst and an adapter as one component for other hosts (wasi-filesystem)";
 
 fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(2).collect();
     let task = std::env::args().nth(1);
     let done = match task.as_deref() {
         Some("test") => test(),
         Some("lint") => lint(),
         Some("tidy") => tidy(),
         Some("second-host") => second_host(),
-        Some("clients") => xtask::clients::run(std::env::args().nth(2).as_deref()),
-        Some("conformance") => xtask::conformance::run(std::env::args().nth(2).as_deref()),
-        Some("bench") => xtask::bench::run(&std::env::args().skip(2).collect::<Vec<_>>()),
-        Some("compose") => xtask::compose::run(std::env::args().nth(2).as_deref()),
+        Some("clients") => xtask::clients::run(&words),
+        Some("conformance") => xtask::conformance::run(&words),
+        Some("bench") => xtask::bench::run(&words),
+        Some("compose") => xtask::compose::run(words.first().map(String::as_str)),
         _ => Err(USAGE.to_owned()),
     };
     match done {
@@ -86,23 +90,38 @@ fn all_but(packages: &[&'static str]) -> Vec<&'static str> {
 
 const DENY_WARNINGS: [&str; 3] = ["--", "-D", "warnings"];
 
-/// What needs more than Rust sources, and is tested by tasks of its own: the second host needs its
-/// composed component, the measuring programs are no tests.
-const APART: [&str; 2] = ["billet-wasi-host", "billet-bench"];
+/// Everything that runs WebAssembly. Its dependencies are built once as long as these packages are
+/// named together, or the host alone: with the rest of the workspace they would get other features.
+const RUNTIME: [&str; 3] = ["billet-host", "billet-wasi-host", "billet-bench"];
 
-/// One command and one profile for everything, so that dependencies are built once; it also makes
-/// `target/release/billet`, which the tests start.
+const ADAPTER: &str = "wasi-filesystem";
+
+/// Composes first, since the second host's tests need the component. Leaves `target/release/billet`
+/// behind, which the tests start.
 fn test() -> Result<(), String> {
-    let mut native = vec!["test", "--release"];
-    native.extend(all_but(&GUESTS));
-    native.extend(APART.iter().flat_map(|package| ["--exclude", package]));
-    cargo(&native)
+    xtask::compose::run(Some(ADAPTER))?;
+    let mut runtime = vec!["test", "--release"];
+    runtime.extend(RUNTIME.iter().flat_map(|package| ["-p", package]));
+    cargo(&runtime)?;
+    xtask::compose::check_shared(ADAPTER)?;
+    let mut rest = vec!["test", "--release"];
+    rest.extend(all_but(&GUESTS));
+    rest.extend(RUNTIME.iter().flat_map(|package| ["--exclude", package]));
+    cargo(&rest)
 }
 
 /// The S3 tests over gateway, mst and the directory adapter on a stock WASI host.
 fn second_host() -> Result<(), String> {
-    xtask::compose::run(Some("wasi-filesystem"))?;
-    cargo(&["test", "--release", "-p", "billet-wasi-host"])
+    xtask::compose::run(Some(ADAPTER))?;
+    let mut build = vec!["build", "--release"];
+    build.extend(RUNTIME.iter().flat_map(|package| ["-p", package]));
+    cargo(&build)?;
+    xtask::compose::check_shared(ADAPTER)?;
+    let tests = xtask::test_names("testing/wasi-host")?;
+    let mut test = vec!["test", "--release"];
+    test.extend(RUNTIME.iter().flat_map(|package| ["-p", package]));
+    test.extend(tests.iter().flat_map(|name| ["--test", name]));
+    cargo(&test)
 }
 
 fn cargo(arguments: &[&str]) -> Result<(), String> {

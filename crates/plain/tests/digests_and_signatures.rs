@@ -36,6 +36,29 @@ fn every_algorithm_gives_its_published_check_value() {
     assert!(Hasher::open("sha512").is_none());
 }
 
+/// Of `abcdefg`, as versitygw's conformance suite has them in base64.
+#[test]
+fn every_checksum_of_s3_is_as_clients_compute_it() {
+    for (algorithm, expected) in [
+        (
+            "sha2-512",
+            "d716a4188569b68ab1b6dfac178e570114cdf0ea3a1cc0e31486c3e41241bc6a\
+             76424e8c37ab26f096fc85ef9886c8cb634187f4fddff645fb099f1ff54c6b8c",
+        ),
+        ("md5", "7ac66c0f148de9519b8bd264312c4d64"),
+        ("xxh64", "1860940e2902822d"),
+        ("xxh3-64", "5a40dc3fd44c052f"),
+        ("xxh3-128", "2aafd83869a59c313fe798c0edaa6dc6"),
+    ] {
+        let mut hasher = Hasher::open(algorithm).unwrap();
+        for _ in 0..2 {
+            hasher.update(b"abcd");
+            hasher.update(b"efg");
+            assert_eq!(hex::encode(hasher.finish()), expected, "{algorithm}");
+        }
+    }
+}
+
 /// The example of "Signature Calculations for the Authorization Header": GET Object.
 const MESSAGE: &str = "AWS4-HMAC-SHA256\n20130524T000000Z\n20130524/us-east-1/s3/aws4_request\n\
     7344ae5b7ee6c3e7e6b0fe0640412a37625d1fbfff95c48bbb2dc43964946972";

@@ -181,6 +181,6 @@ impl Drop for Daemon {
     }
 }
 
-fn free_address() -> io::Result<SocketAddr> {
+pub(crate) fn free_address() -> io::Result<SocketAddr> {
     TcpListener::bind("127.0.0.1:0")?.local_addr()
 }

@@ -5,6 +5,7 @@
 //! clean-up of keys.
 
 pub mod daemon;
+pub mod second;
 mod sign;
 mod wire;
 

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::mpsc;
 use std::thread;
 
-use common::{Process, bytes, expect, follow};
+use common::{bytes, expect, follow, start};
 
 const KILLS: u64 = 4;
 /// Acknowledged puts before each kill.
@@ -30,7 +30,7 @@ fn acknowledged_puts_survive_kills() {
     let mut open: Option<(String, u64)> = None;
     let mut seed = 0;
     for kill in 0..=KILLS {
-        let mut process = Process::start(folder.path(), 2, 3);
+        let mut process = start(folder.path(), 2, 3);
         let mut client = process.client();
         if kill == 0 {
             expect(200, &client.put("/kept", b"").unwrap());
@@ -70,7 +70,7 @@ fn acknowledged_puts_survive_kills() {
             told.insert(path, content);
             seed = content + 1;
         }
-        process.kill();
+        process.kill().unwrap();
         for (path, content, acknowledged) in answers {
             seed = content + 1;
             if acknowledged {

@@ -12,13 +12,13 @@
 mod common;
 
 use billet_client::{Body, Client, Request};
-use common::{Process, bytes, expect};
+use common::{bytes, expect, start};
 use md5::{Digest as _, Md5};
 
 #[test]
 fn objects_come_back_as_they_were_put() {
     let folder = tempfile::tempdir().unwrap();
-    let process = Process::start(folder.path(), 16, 128);
+    let process = start(folder.path(), 16, 128);
     let mut client = process.client();
     expect(404, &client.get("/first/key").unwrap());
     expect(200, &client.put("/first", b"").unwrap());
@@ -85,7 +85,7 @@ fn list(client: &mut Client, path: &str) -> Vec<String> {
 fn an_upload_in_parts_spans_instances() {
     let folder = tempfile::tempdir().unwrap();
     // A new instance for each request: nothing that a part needs may live in one.
-    let process = Process::start(folder.path(), 1, 1);
+    let process = start(folder.path(), 1, 1);
     let mut client = process.client();
     expect(200, &client.put("/parts", b"").unwrap());
     let path = "/parts/large";
@@ -146,7 +146,7 @@ fn an_upload_in_parts_spans_instances() {
 #[test]
 fn buckets_are_found_without_a_map() {
     let folder = tempfile::tempdir().unwrap();
-    let process = Process::start(folder.path(), 4, 8);
+    let process = start(folder.path(), 4, 8);
     let mut client = process.client();
     for name in ["zebra", "apple", "m.n"] {
         expect(200, &client.put(&format!("/{name}"), b"").unwrap());
@@ -172,7 +172,7 @@ fn buckets_are_found_without_a_map() {
 #[test]
 fn only_the_holder_of_the_key_gets_in() {
     let folder = tempfile::tempdir().unwrap();
-    let process = Process::start(folder.path(), 16, 128);
+    let process = start(folder.path(), 16, 128);
     let refused = process
         .client_with("another-secret")
         .put("/first", b"")
@@ -188,7 +188,7 @@ fn only_the_holder_of_the_key_gets_in() {
 #[test]
 fn a_damaged_leaf_is_never_served() {
     let folder = tempfile::tempdir().unwrap();
-    let process = Process::start(folder.path(), 16, 128);
+    let process = start(folder.path(), 16, 128);
     let mut client = process.client();
     expect(200, &client.put("/first", b"").unwrap());
     let body = bytes(5, (2 << 20) + 5);

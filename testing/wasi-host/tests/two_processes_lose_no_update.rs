@@ -11,13 +11,18 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use billet_client::{Body, Client, Request};
-use common::{Process, bytes, expect, follow};
+use common::{expect, follow, start};
 
 const WRITERS_A_PROCESS: u64 = 2;
-const PUTS_A_WRITER: u64 = 15;
+/// How long they write, unless `BILLET_SHARED_MS` says otherwise.
+const SHARED_MS_DEFAULT: u64 = 3_000;
+/// Keys that a writer overwrites again and again.
+const KEYS_A_WRITER: u64 = 7;
 /// How often a writer asks again when the answer is that too many write at once.
 const TRIES_MAX: u32 = 100;
 
@@ -45,59 +50,96 @@ fn put(client: &mut Client, path: &str, body: &[u8], headers: &[(&str, &str)]) -
     panic!("{path} is never taken");
 }
 
+/// What a writer left behind: its keys with the bytes of the last answered put, the number of puts
+/// that were answered with success, and how often it counted.
+struct Written {
+    last: BTreeMap<String, Vec<u8>>,
+    puts: u64,
+    counted: u64,
+}
+
+/// Overwrites keys of its own and counts in a key of all, in turns, until the time is over.
+fn write(mut client: Client, writer: &str, until: Instant) -> Written {
+    let mut written = Written {
+        last: BTreeMap::new(),
+        puts: 0,
+        counted: 0,
+    };
+    for number in 0.. {
+        if Instant::now() >= until {
+            break;
+        }
+        let path = format!("/shared/{writer}/{}", number % KEYS_A_WRITER);
+        let body = format!("{writer} {number}").into_bytes();
+        assert_eq!(put(&mut client, &path, &body, &[]), 200);
+        written.last.insert(path, body);
+        written.puts += 1;
+        if count(&mut client) {
+            written.puts += 1;
+            written.counted += 1;
+        }
+    }
+    written
+}
+
+/// Adds one to the number in `/shared/count`, unless somebody else was faster.
+fn count(client: &mut Client) -> bool {
+    let read = client.get("/shared/count").unwrap();
+    expect(200, &read);
+    let number: u64 = read.text().parse().unwrap();
+    let next = (number + 1).to_string();
+    let headers = [("if-match", read.header("etag").unwrap())];
+    match put(client, "/shared/count", next.as_bytes(), &headers) {
+        200 => true,
+        412 => false,
+        status => panic!("counting was answered with {status}"),
+    }
+}
+
 #[test]
-fn every_acknowledged_put_is_there() {
+fn every_acknowledged_update_is_there() {
+    let shared_ms = std::env::var("BILLET_SHARED_MS").map(|text| text.parse().unwrap());
     let folder = tempfile::tempdir().unwrap();
-    let processes = [
-        Process::start(folder.path(), 2, 7),
-        Process::start(folder.path(), 1, 5),
-    ];
-    expect(200, &processes[0].client().put("/shared", b"").unwrap());
-    let puts: Vec<(String, Vec<u8>)> = thread::scope(|scope| {
+    // Instances come and go all the time, so that nothing hides in one.
+    let processes = [start(folder.path(), 2, 7), start(folder.path(), 1, 5)];
+    let mut first = processes[0].client();
+    expect(200, &first.put("/shared", b"").unwrap());
+    expect(200, &first.put("/shared/count", b"0").unwrap());
+    let until = Instant::now() + Duration::from_millis(shared_ms.unwrap_or(SHARED_MS_DEFAULT));
+    let written: Vec<Written> = thread::scope(|scope| {
         let mut writers = Vec::new();
         for (at, process) in processes.iter().enumerate() {
             for writer in 0..WRITERS_A_PROCESS {
-                let mut client = process.client();
-                writers.push(scope.spawn(move || {
-                    let mut done = Vec::new();
-                    for number in 0..PUTS_A_WRITER {
-                        let path = format!("/shared/{at}/{writer}/{number}");
-                        let seed = (at as u64) << 32 | writer << 16 | number;
-                        let body = bytes(seed, 100 + number as usize);
-                        assert_eq!(put(&mut client, &path, &body, &[]), 200);
-                        done.push((path, body));
-                    }
-                    done
-                }));
+                let client = process.client();
+                writers.push(scope.spawn(move || write(client, &format!("{at}-{writer}"), until)));
             }
         }
-        writers
-            .into_iter()
-            .flat_map(|writer| writer.join().unwrap())
-            .collect()
+        let joined = writers.into_iter().map(|writer| writer.join().unwrap());
+        joined.collect()
     });
+    let counted: u64 = written.iter().map(|written| written.counted).sum();
     for process in &processes {
         let mut client = process.client();
-        for (path, body) in &puts {
+        for (path, body) in written.iter().flat_map(|written| &written.last) {
             let got = client.get(path).unwrap();
             expect(200, &got);
             assert!(got.body == *body, "{path}");
         }
+        let count = client.get("/shared/count").unwrap();
+        assert_eq!(count.text(), counted.to_string());
     }
     drop(processes);
     let journal = follow(folder.path(), "shared");
-    // One for the bucket; a put that is told to slow down changed nothing.
-    let expected = 1 + 2 * WRITERS_A_PROCESS * PUTS_A_WRITER;
-    assert_eq!(journal.newest().unwrap().seq, expected);
+    // Two before the writers; a put that is told to slow down changed nothing.
+    let puts: u64 = written.iter().map(|written| written.puts).sum();
+    println!("{puts} puts, {counted} of them counted, in one chain");
+    assert_eq!(journal.newest().unwrap().seq, 2 + puts);
 }
 
 #[test]
 fn of_those_who_create_one_key_one_wins() {
     let folder = tempfile::tempdir().unwrap();
-    let processes = [
-        Process::start(folder.path(), 4, 128),
-        Process::start(folder.path(), 4, 128),
-    ];
+    let processes = [start(folder.path(), 4, 128), start(folder.path(), 4, 128)];
     expect(200, &processes[0].client().put("/race", b"").unwrap());
     for round in 0..5 {
         let path = format!("/race/{round}");

@@ -1,20 +1,15 @@
 //! A process that serves the composed component on a folder, and clients of it.
 //!
-//! Must never wait by the clock: a process says when it listens.
+//! Must never find more than what a test put there.
 
 #![allow(dead_code)]
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
-use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 
-use billet_client::{Client, Keys, Response};
+use billet_client::Response;
+use billet_client::second::SecondHost;
 use billet_plain::{Journal, RECORDS_IN_FOLDER, read_record};
-
-const ACCESS_KEY: &str = "test-access-key";
-const SECRET_KEY: &str = "test-secret-access-key";
 
 /// Where `cargo xtask compose wasi-filesystem` puts the component, or `BILLET_COMPOSED`.
 pub(crate) fn component() -> PathBuf {
@@ -26,73 +21,16 @@ pub(crate) fn component() -> PathBuf {
     let path = target.join("compose/billet-wasi-filesystem.wasm");
     assert!(
         path.exists(),
-        "run `cargo xtask compose wasi-filesystem` first: {} is missing",
+        "run `cargo xtask compose wasi-filesystem` before: {} is missing",
         path.display()
     );
     path
 }
 
-/// A running process; killed when dropped.
-pub(crate) struct Process {
-    child: Child,
-    pub(crate) address: SocketAddr,
-}
-
-impl Process {
-    /// Starts a process on `folder`, `concurrent` requests an instance at once and `total` in all.
-    pub(crate) fn start(folder: &Path, concurrent: usize, total: usize) -> Self {
-        let address = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_billet-wasi-host"))
-            .arg(component())
-            .arg(folder)
-            .args([
-                address.to_string(),
-                concurrent.to_string(),
-                total.to_string(),
-            ])
-            .env("BILLET_ACCESS_KEY_ID", ACCESS_KEY)
-            .env("BILLET_SECRET_ACCESS_KEY", SECRET_KEY)
-            // Such a host passes on neither `Host` nor an authority.
-            .env("BILLET_HOSTS", format!("s3.example, {address}"))
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        stdout.read_line(&mut line).unwrap();
-        assert!(line.starts_with("listening"), "{line:?}");
-        Self { child, address }
-    }
-
-    pub(crate) fn client(&self) -> Client {
-        self.client_with(SECRET_KEY)
-    }
-
-    pub(crate) fn client_with(&self, secret: &str) -> Client {
-        let keys = Keys {
-            access: ACCESS_KEY.to_owned(),
-            secret: secret.to_owned(),
-            region: "us-east-1".to_owned(),
-        };
-        Client::new(self.address, keys)
-    }
-
-    /// Ends it at once, as `kill -9` does.
-    pub(crate) fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may have ended already; then there is nothing to end.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// Starts a process on `folder`, `concurrent` requests an instance at once and `total` in all.
+pub(crate) fn start(folder: &Path, concurrent: usize, total: usize) -> SecondHost {
+    let program = Path::new(env!("CARGO_BIN_EXE_billet-wasi-host"));
+    SecondHost::start(program, &component(), folder, Some((concurrent, total))).unwrap()
 }
 
 /// Fails with what the server said.
