@@ -9,29 +9,47 @@ use billet_client::daemon::{ACCESS_KEY, SECRET_KEY};
 use serde_json::Value;
 
 use super::Bench;
-use super::server::{Kind, Server, target};
+use super::server::{Kind, Server};
 use super::table::{Aim, Cell, Row};
+use crate::target;
 
 /// What of a report is the figure.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Figure {
-    /// Its name in the report.
+    /// Where it is in the report, as a JSON pointer.
     pub(super) field: &'static str,
     /// Its name in the table.
     pub(super) unit: &'static str,
+    /// Whether more is better and the worst seconds tell something.
+    pub(super) is_rate: bool,
 }
 
 pub(super) const MIB: Figure = Figure {
-    field: "mib_per_s",
+    field: "/mib_per_s",
     unit: "MiB/s",
+    is_rate: true,
 };
 pub(super) const RATE: Figure = Figure {
-    field: "done_per_s",
+    field: "/done_per_s",
     unit: "1/s",
+    is_rate: true,
 };
 pub(super) const LISTED: Figure = Figure {
-    field: "keys_per_s",
+    field: "/keys_per_s",
     unit: "keys/s",
+    is_rate: true,
+};
+
+/// At a pace that is given, from when each request was due.
+pub(super) const PUT_P99: Figure = Figure {
+    field: "/latencies/put/p99_ms",
+    unit: "ms",
+    is_rate: false,
+};
+pub(super) const GET_P99: Figure = Figure {
+    field: "/latencies/get/p99_ms",
+    unit: "ms",
+    is_rate: false,
 };
 
 /// One line of the table to be.
@@ -66,21 +84,14 @@ impl Bench {
         } = measure;
         let seconds = self.scale.seconds.to_string();
         let load = [load, &["--seconds", &seconds][..]].concat();
-        let empty = |server: &Server| Cell {
-            kind: server.kind,
-            figures: vec![],
-            failures: 0,
-        };
-        let mut cells: Vec<Cell> = servers.iter().map(empty).collect();
+        let mut cells: Vec<Cell> = servers
+            .iter()
+            .map(|server| Cell::new(server.kind))
+            .collect();
         for _ in 0..self.scale.rounds {
             for (server, cell) in servers.iter().zip(&mut cells) {
                 let report = self.load(server, what, &load)?;
-                cell.figures
-                    .push(report[figure.field].as_f64().unwrap_or(0.0));
-                let failures = report["failures"].as_object().into_iter().flatten();
-                cell.failures += failures
-                    .filter_map(|(_, count)| count.as_u64())
-                    .sum::<u64>();
+                cell.add(&report, figure);
             }
         }
         let (what, unit) = ((*what).to_owned(), figure.unit);

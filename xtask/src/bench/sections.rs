@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::Bench;
-use super::rounds::{LISTED, MIB, Measure, RATE};
+use super::rounds::{GET_P99, LISTED, MIB, Measure, PUT_P99, RATE};
 use super::server::{Kind, Server};
 use super::table::{Aim, Cell, Row};
 
@@ -18,6 +18,7 @@ pub(super) const SECTIONS: &[(&str, Section)] = &[
     ("trivial", trivial),
     ("bodies", bodies),
     ("small", small),
+    ("paced", paced),
     ("fsyncs", fsyncs),
     ("memory", memory),
     ("restart", restart),
@@ -132,6 +133,32 @@ fn small(bench: &mut Bench) -> Result<(), String> {
     )
 }
 
+/// An open loop: requests come when they are due, whether or not earlier ones were answered, so
+/// that a stall shows in the latencies of all that waited.
+fn paced(bench: &mut Bench) -> Result<(), String> {
+    let servers = bench.start(&[&[Kind::Baseline, Kind::Billet], &PEERS[..]].concat())?;
+    let shape = ["--objects", "1000", "--connections", "64"];
+    fill(bench, &servers, &shape)?;
+    let aim = Aim::None;
+    for (operation, rate, figure) in [("put", "200", PUT_P99), ("get", "1000", GET_P99)] {
+        let what = format!(
+            "p99 of {} 4 KiB, {rate}/s offered",
+            operation.to_uppercase()
+        );
+        let load = [&["--op", operation, "--rate", rate], &shape[..]].concat();
+        bench.measure(
+            &servers,
+            &Measure {
+                what: &what,
+                load: &load,
+                figure,
+                aim,
+            },
+        )?;
+    }
+    Ok(())
+}
+
 fn fill(bench: &mut Bench, servers: &[Server], shape: &[&str]) -> Result<(), String> {
     for server in servers {
         let report = bench.load(server, "fill", &[&["--op", "fill"], shape].concat())?;
@@ -176,11 +203,7 @@ fn fsyncs(bench: &mut Bench) -> Result<(), String> {
             refuse_failures(&server, &report)?;
             let puts = report["done"].as_f64().unwrap_or(0.0).max(1.0);
             let syncs = server.syncs()?.saturating_sub(before) as f64;
-            row.cells.push(Cell {
-                kind,
-                figures: vec![syncs / puts],
-                failures: 0,
-            });
+            row.cells.push(Cell::of(kind, vec![syncs / puts]));
         }
     }
     bench.rows.extend(rows);
@@ -209,11 +232,7 @@ fn memory(bench: &mut Bench) -> Result<(), String> {
         let report = bench.load(&server, "one large PUT", &load)?;
         refuse_failures(&server, &report)?;
         let mib = server.memory_max_kib()? as f64 / 1024.0;
-        cells.push(Cell {
-            kind,
-            figures: vec![mib],
-            failures: 0,
-        });
+        cells.push(Cell::of(kind, vec![mib]));
     }
     let what = format!("most memory, PUT of {} MiB", bench.scale.large_bytes >> 20);
     bench.rows.push(Row {
@@ -271,11 +290,7 @@ fn restart_in(bench: &mut Bench, folder: PathBuf) -> Result<(), String> {
     }
     for (how, figures) in [("TERM", after_term), ("KILL", after_kill)] {
         let what = format!("restart after {how}, {objects} keys, to the first GET");
-        let cells = vec![Cell {
-            kind: Kind::Billet,
-            figures,
-            failures: 0,
-        }];
+        let cells = vec![Cell::of(Kind::Billet, figures)];
         bench.rows.push(Row {
             what,
             unit: "ms",

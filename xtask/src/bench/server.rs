@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use billet_client::daemon::{ACCESS_KEY, SECRET_KEY};
 use billet_client::{Client, Keys};
 
+use crate::target;
+
 const READY_WITHIN: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(2);
 
@@ -279,12 +281,6 @@ fn count_syncs(trace: &str) -> usize {
 fn child_of(pid: u32) -> Option<u32> {
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
     children.split_ascii_whitespace().next()?.parse().ok()
-}
-
-/// Where cargo puts what it builds.
-pub(super) fn target() -> PathBuf {
-    let folder = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    folder.unwrap_or_else(|| crate::root().join("target"))
 }
 
 /// A program that a variable of its name in capitals names, or one in PATH.

@@ -4,6 +4,7 @@
 
 use serde_json::{Value, json};
 
+use super::rounds::Figure;
 use super::server::Kind;
 
 /// The middle of some figures; the mean of the two middle ones of an even number.
@@ -36,8 +37,57 @@ pub(super) struct Cell {
     pub(super) kind: Kind,
     /// One a round.
     pub(super) figures: Vec<f64>,
-    /// Requests that failed in all rounds.
+    /// The same in the worst seconds of a round: the 5th percentile of one-second windows. None
+    /// for what is no rate.
+    pub(super) worst: Vec<f64>,
+    /// Requests that failed, or were due and never sent, in all rounds.
     pub(super) failures: u64,
+}
+
+impl Cell {
+    /// Without a figure yet.
+    pub(super) fn new(kind: Kind) -> Self {
+        Self::of(kind, vec![])
+    }
+
+    /// With figures that no load generator reported.
+    pub(super) fn of(kind: Kind, figures: Vec<f64>) -> Self {
+        Self {
+            kind,
+            figures,
+            worst: vec![],
+            failures: 0,
+        }
+    }
+
+    /// Adds what the load generator reported of one round.
+    pub(super) fn add(&mut self, report: &Value, figure: &Figure) {
+        let number = |field: &str| report.pointer(field).and_then(Value::as_f64);
+        let measured = number(figure.field).unwrap_or(0.0);
+        self.figures.push(measured);
+        // Windows count requests; a request is so many bytes or keys.
+        let (done, worst) = (number("/done_per_s"), number("/window_p5_per_s"));
+        if let (Some(done), Some(worst), true) = (done, worst, figure.is_rate) {
+            self.worst.push(measured * worst / done.max(1.0));
+        }
+        let failures = report["failures"].as_object().into_iter().flatten();
+        self.failures += failures
+            .filter_map(|(_, count)| count.as_u64())
+            .sum::<u64>();
+        self.failures += report["unsent"].as_u64().unwrap_or(0);
+    }
+
+    /// The figure, the worst seconds and the failures.
+    fn text(&self) -> Option<String> {
+        let mut text = figure_text(median(&self.figures)?);
+        if let Some(worst) = median(&self.worst) {
+            text += &format!(", p5 {}", figure_text(worst));
+        }
+        if self.failures > 0 {
+            text += &format!(" ({} failed)", self.failures);
+        }
+        Some(text)
+    }
 }
 
 /// One measurement of all servers.
@@ -100,7 +150,7 @@ impl Row {
         let cells = self.cells.iter().map(|cell| {
             let (name, median) = (cell.kind.name(), median(&cell.figures));
             json!({ "server": name, "median": median, "rounds": cell.figures,
-                "failures": cell.failures })
+                "window_p5": cell.worst, "failures": cell.failures })
         });
         let (aim, met) = self.verdict();
         let cells: Vec<Value> = cells.collect();
@@ -117,14 +167,7 @@ pub(super) fn markdown(rows: &[Row]) -> String {
     for row in rows {
         let cells = Kind::ALL.map(|kind| {
             let cell = row.cells.iter().find(|cell| cell.kind == kind);
-            let figure = cell.and_then(|cell| median(&cell.figures)).map(figure_text);
-            let failures = cell.map_or(0, |cell| cell.failures);
-            let note = if failures > 0 {
-                format!(" ({failures} failed)")
-            } else {
-                String::new()
-            };
-            figure.unwrap_or_else(|| "–".to_owned()) + &note
+            cell.and_then(Cell::text).unwrap_or_else(|| "–".to_owned())
         });
         let (aim, met) = row.verdict();
         let met = met.map_or("", |met| if met { "yes" } else { "no" });
@@ -149,13 +192,10 @@ fn figure_text(figure: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::rounds::MIB;
 
     fn row(figures: &[(Kind, &[f64])], aim: Aim) -> Row {
-        let cell = |(kind, figures): &(Kind, &[f64])| Cell {
-            kind: *kind,
-            figures: figures.to_vec(),
-            failures: 0,
-        };
+        let cell = |(kind, figures): &(Kind, &[f64])| Cell::of(*kind, figures.to_vec());
         Row {
             what: "w".to_owned(),
             unit: "u",
@@ -232,12 +272,15 @@ mod tests {
             &[(Kind::Billet, &[50.0]), (Kind::Minio, &[100.0])],
             Aim::None,
         );
-        row.cells[0].failures = 3;
+        let report = json!({ "mib_per_s": 400.0, "done_per_s": 50.0, "window_p5_per_s": 25,
+            "failures": { "503": 2 }, "unsent": 1 });
+        row.cells[0] = Cell::new(Kind::Billet);
+        row.cells[0].add(&report, &MIB);
         let table = markdown(&[row]);
         let line = table.lines().nth(2).unwrap();
         assert_eq!(
             line,
-            "| w | u | – | – | 50.0 (3 failed) | 100 | – | 0.50 MinIO |  |  |"
+            "| w | u | – | – | 400, p5 200 (3 failed) | 100 | – | 4.00 MinIO |  |  |"
         );
         let bars = |line: &str| line.matches('|').count();
         assert!(table.lines().all(|other| bars(other) == bars(line)));
