@@ -275,3 +275,20 @@ fn readers_are_not_disturbed() {
         []
     );
 }
+
+#[test]
+fn the_backlog_is_what_was_not_published_whether_it_is_kept_or_not() {
+    let mut config = config(Keep::All);
+    config.retain.backlog_bytes_max = 1 << 30;
+    config.seal_bytes = 1 << 20;
+    let store = open(&Sim::new(), &config);
+    put(&store, "a", "one").unwrap();
+    store.tick().unwrap();
+    assert!(store.progress().backlog_bytes > 100);
+    ship(&store, "a", &["one"]);
+    store.tick().unwrap();
+    assert_eq!(store.progress().backlog_bytes, 0);
+    assert!(is_here(&store, "one"));
+    put(&store, "a", "two").unwrap();
+    assert!(store.progress().backlog_bytes > 100, "at once");
+}

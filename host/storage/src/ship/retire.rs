@@ -170,9 +170,13 @@ impl Store {
     ) -> Result<u64, StoreError> {
         let mut staying = 0;
         if plane == Plane::Data {
-            let data = lock(&self.data);
-            let unsealed = data.current.iter().chain(&data.full);
-            staying = unsealed.map(|current| current.end).sum();
+            for (number, bytes) in self.unsealed_bodies() {
+                let candidate = self.candidate(number);
+                let may_go = candidate.map(|candidate| judge.may_go(&candidate));
+                if may_go.transpose()? == Some(false) {
+                    staying += bytes;
+                }
+            }
         } else if keep == Keep::All {
             return Ok(staying);
         }
@@ -197,6 +201,14 @@ impl Store {
             rank.newer += 1;
         }
         Ok(staying)
+    }
+
+    /// Data segments that are not sealed, with their bytes.
+    fn unsealed_bodies(&self) -> Vec<(u64, u64)> {
+        let data = lock(&self.data);
+        let unsealed = data.current.iter().chain(&data.full);
+        let unsealed = unsealed.map(|current| (current.segment.id.number, current.end));
+        unsealed.collect()
     }
 
     fn candidate(&self, number: u64) -> Option<Candidate> {
