@@ -95,6 +95,7 @@ impl Store {
     pub fn commit_group(&self, requests: Vec<CommitRequest>) -> Vec<Result<Committed, StoreError>> {
         let mut catalog = lock(&self.catalog);
         let count = requests.len();
+        self.counters.group(count);
         let results = self.commit_locked(&mut catalog, &requests);
         // Segments rotate between groups only: a group has one catalog segment to sync.
         if let Err(error) = self.seal_full_locked(&mut catalog) {
@@ -129,6 +130,7 @@ impl Store {
         if let Some(current) = catalog.current.as_ref().filter(|_| group.is_touched) {
             // I5 (c): after the data, before any answer; one sync for the whole group. It also
             // makes cut-backs last, so that what failed stays failed (I2).
+            self.counters.syncs.add(1);
             let synced = current.file.sync_data();
             let id = current.segment.id;
             synced.map_err(|error| self.die(format!("sync of {id}: {error}")))?;
@@ -182,6 +184,7 @@ impl Store {
             if let Some(file) = file {
                 // I5 (a): data before the record that names it.
                 let id = segment.id;
+                self.counters.syncs.add(1);
                 let synced = file.sync_data();
                 synced.map_err(|error| self.die(format!("sync of {id}: {error}")))?;
                 segment.set_synced(*end);

@@ -14,6 +14,7 @@
 //!   block(cid) -> Bytes                               checked; through the cache
 //!   read_leaf(cid, &mut Vec<u8>)                      checked; into the caller's memory
 //!   read_leaf_range(cid, offset, length) -> Bytes     the whole leaf is checked first
+//!   counters()                                        what was done, for whoever watches
 //!   segments(), damaged(), audit(found)               for inspection
 //!   forgive(log) -> bool                              an operator takes a loss
 //!   on_fatal(tell)                                    when the process must end
@@ -39,6 +40,7 @@ mod book;
 mod commit;
 mod committer;
 mod config;
+mod counters;
 mod cow;
 mod disk;
 mod effects;
@@ -64,6 +66,7 @@ pub use body::BodyWriter;
 pub use commit::{Change, CommitRequest, Committed};
 pub use committer::Committer;
 pub use config::{Config, Retain, SCHEMA};
+pub use counters::{Count, Counters, GROUP_COMMITS};
 pub use cow::CowDisk;
 pub use disk::{RealDisk, SystemClock, SystemRandom, is_locked};
 pub use effects::{Clock, Disk, Effects, File, Lock, OpenKv, Random};

@@ -92,6 +92,7 @@ impl Store {
             current.allocated = current.end;
             let id = current.segment.id;
             // I1: what the table is about to call sealed is whole on the disk.
+            self.counters.syncs.add(1);
             let synced = current.file.sync_all();
             synced.map_err(|error| self.die(format!("sync of {id}: {error}")))?;
             current.segment.set_synced(current.end);

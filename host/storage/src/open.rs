@@ -10,7 +10,7 @@ use billet_segment::{Plane, RootId};
 use crate::book::Book;
 use crate::store::{new_blocks, new_tables};
 use crate::writing::{NUMBERS_KEY, Numbers, Writer};
-use crate::{Config, Effects, Kv, KvChange, OpenError, Recovery, SCHEMA, Store};
+use crate::{Config, Counters, Effects, Kv, KvChange, OpenError, Recovery, SCHEMA, Store};
 
 const SCHEMA_KEY: &[u8] = b"meta/schema";
 const ROOT_KEY: &[u8] = b"meta/root";
@@ -74,6 +74,7 @@ impl Store {
             ship: Mutex::default(),
             backlog_bytes: AtomicU64::new(0),
             recovery: Recovery::default(),
+            counters: Counters::default(),
             config,
         };
         store.recovery = store.recover()?;

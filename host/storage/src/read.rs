@@ -31,11 +31,13 @@ impl Store {
     pub fn block(&self, cid: &Cid) -> Result<Bytes, StoreError> {
         self.check_alive()?;
         if let Some(bytes) = lock(&self.blocks).get(cid) {
+            self.counters.block_hits.add(1);
             return Ok(bytes);
         }
         if let Some(bytes) = self.book().staged(cid) {
             return Ok(bytes);
         }
+        self.counters.block_misses.add(1);
         let mut out = Vec::new();
         self.read_block(cid, &mut out)?;
         let bytes = Bytes::from(out);
@@ -154,12 +156,14 @@ impl Store {
     fn table(&self, segment: &Segment) -> Option<Arc<Table>> {
         let number = segment.id.number;
         if let Some(table) = lock(&self.tables).get(&number) {
+            self.counters.table_hits.add(1);
             return Some(table);
         }
         let _loading = lock(&self.loading);
         if let Some(table) = lock(&self.tables).get(&number) {
             return Some(table);
         }
+        self.counters.table_misses.add(1);
         let table = Arc::new(self.load_table(segment.id)?);
         lock(&self.tables).put(number, Arc::clone(&table), table.bytes());
         segment.change(|content| {

@@ -19,7 +19,7 @@ use crate::segment::Segment;
 use crate::ship::Shipping;
 use crate::table::Table;
 use crate::writing::{Numbers, Writer};
-use crate::{Clock, Config, Disk, Kv, KvError, Lock, Recovery, StoreError};
+use crate::{Clock, Config, Counters, Disk, Kv, KvError, Lock, Recovery, StoreError};
 
 /// Most rows or heads of one answer.
 const PAGE_ROWS_MAX: usize = 1_000;
@@ -67,6 +67,7 @@ pub struct Store {
     /// Bytes of bodies that may not go yet, as of the last sweep and with what came since.
     pub(crate) backlog_bytes: AtomicU64,
     pub(crate) recovery: Recovery,
+    pub(crate) counters: Counters,
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -182,6 +183,11 @@ impl Store {
             Some(reason) => tell(reason),
             None => *lock(&self.watcher) = Some(Box::new(tell)),
         }
+    }
+
+    /// What was done since the store was opened.
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
     }
 
     /// What opening the store found.

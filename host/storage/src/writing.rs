@@ -95,6 +95,7 @@ impl Store {
         let header = Header::default().encode().unwrap_or_default();
         file.write_at(&header, 0).map_err(disk)?;
         // I1: the file, its entry and the folders above it are durable before it is `open`.
+        self.counters.syncs.add(1);
         file.sync_all()
             .map_err(|error| self.die(format!("sync of {id}: {error}")))?;
         let folders = if is_new_folder {
@@ -172,6 +173,7 @@ impl Store {
             at += part.len() as u64;
         }
         current.end = end;
+        self.counters.appended(current.segment.id.plane, bytes);
         Ok(start)
     }
 
