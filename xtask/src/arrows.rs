@@ -66,6 +66,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("billet-wasi-host", &[]),
     ("billet-bench", &[]),
     ("billet-bench-guest", &[]),
+    ("billet-broken-guest", &[]),
     ("xtask", &["billet-client"]),
 ];
 

@@ -38,7 +38,7 @@ pub struct Request<'a> {
     pub path: &'a str,
     /// The query before encoding.
     pub query: &'a [(&'a str, &'a str)],
-    /// More headers, lower case.
+    /// More headers, lower case. An `x-amz-content-sha256` stands for the body's own.
     pub headers: &'a [(&'a str, &'a str)],
     /// The body.
     pub body: Body<'a>,

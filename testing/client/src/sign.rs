@@ -38,18 +38,22 @@ impl Keys {
             ))
             .unwrap_or_default();
         let day = stamp.get(..8).unwrap_or_default();
+        const PAYLOAD: &str = "x-amz-content-sha256";
+        let named = request.headers.iter().find(|(name, _)| *name == PAYLOAD);
         let payload = match &request.body {
+            _ if named.is_some() => named.map_or("", |(_, value)| value).to_owned(),
             Body::Bytes(bytes) => hex::encode(Sha256::digest(bytes)),
             Body::Repeat { .. } => "UNSIGNED-PAYLOAD".to_owned(),
         };
         let mut headers: Vec<(String, String)> = vec![
             ("host".to_owned(), host.to_owned()),
-            ("x-amz-content-sha256".to_owned(), payload.clone()),
+            (PAYLOAD.to_owned(), payload.clone()),
             ("x-amz-date".to_owned(), stamp.clone()),
         ];
         let more = request
             .headers
             .iter()
+            .filter(|(name, _)| *name != PAYLOAD)
             .map(|(name, value)| ((*name).into(), (*value).into()));
         headers.extend(more);
         headers.sort();
@@ -81,7 +85,8 @@ impl Keys {
              Signature={signature}\r\n",
             self.access
         ));
-        if request.method != "GET" && request.method != "HEAD" {
+        let bare = matches!(request.method, "GET" | "HEAD") && request.body.len() == 0;
+        if !bare {
             head.push_str(&format!("content-length: {}\r\n", request.body.len()));
         }
         head.push_str("\r\n");
