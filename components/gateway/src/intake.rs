@@ -21,6 +21,8 @@ use crate::{convert, unframe};
 
 /// How much of a document is read at once.
 const READ_BYTES: usize = 16 * 1024;
+/// The longest body of an operation that takes none.
+const UNUSED_BYTES_MAX: usize = 64 * 1024;
 /// The digest that makes an ETag.
 const MD5: &str = "md5";
 /// The digest that a manifest keeps.
@@ -28,7 +30,8 @@ const SHA256: &str = "sha2-256";
 
 /// A body that nobody has read yet.
 pub(crate) struct Body {
-    request: Request,
+    /// None once it was read.
+    request: Option<Request>,
 }
 
 /// The bytes of a body with the future that tells whether they are all there.
@@ -101,14 +104,29 @@ impl Stored {
 impl Body {
     /// Takes over a request whose head was read.
     pub(crate) fn new(request: Request) -> Self {
+        let request = Some(request);
         Self { request }
     }
 
-    fn open(self) -> Incoming {
+    fn open(&mut self) -> Result<Incoming> {
+        let request = self.request.take().ok_or(Code::InternalError)?;
         let (verdict, told) = wit_future::new(|| Ok(()));
         drop(verdict);
-        let (bytes, whole) = Request::consume_body(self.request, told);
-        Incoming { bytes, whole }
+        let (bytes, whole) = Request::consume_body(request, told);
+        Ok(Incoming { bytes, whole })
+    }
+
+    /// For an operation that takes no body: what came, if anything, must be what was signed.
+    pub(crate) async fn unused(&mut self, head: &RequestHead, identity: &Identity) -> Result<()> {
+        let payload = identity.payload();
+        let Payload::Digest(_) = payload else {
+            return Ok(());
+        };
+        let named = head.once("content-length")?;
+        if payload.check_empty().is_ok() && named.is_none_or(|length| length == "0") {
+            return Ok(());
+        }
+        self.read(identity, UNUSED_BYTES_MAX).await.map(drop)
     }
 
     /// Reads a document of at most `limit` bytes, and checks it against what the head promised.
@@ -124,9 +142,13 @@ impl Body {
     }
 
     /// The same without the checksum headers, which may be about something else.
-    pub(crate) async fn enclosed(self, identity: &Identity, limit: usize) -> Result<Vec<u8>> {
+    pub(crate) async fn enclosed(mut self, identity: &Identity, limit: usize) -> Result<Vec<u8>> {
+        self.read(identity, limit).await
+    }
+
+    async fn read(&mut self, identity: &Identity, limit: usize) -> Result<Vec<u8>> {
         identity.payload().require_plain()?;
-        let Incoming { mut bytes, whole } = self.open();
+        let Incoming { mut bytes, whole } = self.open()?;
         let mut read = Vec::new();
         loop {
             if read.len() > limit {
@@ -153,7 +175,7 @@ impl Body {
     /// Stores the body of an upload in `space`, with a checksum in the algorithm `keep` and in the
     /// one that was announced. Nothing refers to it until an op does.
     pub(crate) async fn store(
-        self,
+        mut self,
         space: &str,
         identity: &Identity,
         promise: &Promise,
@@ -162,14 +184,23 @@ impl Body {
         let mut algorithms = vec![keep];
         algorithms.extend(promise.algorithm().filter(|announced| *announced != keep));
         let digests = digests(&algorithms);
-        let Incoming { bytes, whole } = self.open();
-        let (body, trailer) = match promise.framing {
-            Some(framing) => unframe::put(space, bytes, identity, framing, digests).await?,
+        let Incoming { bytes, whole } = self.open()?;
+        let put = match promise.framing {
+            Some(framing) => unframe::put(space, bytes, identity, framing, digests).await,
             None => {
                 let put = bodies::put(space.to_owned(), bytes, promise.size, digests).await;
-                (put.map_err(refusal::put)?, None)
+                put.map(|body| (body, None)).map_err(refusal::put)
             }
         };
+        // A body that ended early is told by why it did.
+        let put = match put {
+            Err(failure) if failure.error().code == Code::IncompleteBody => {
+                finish(whole).await?;
+                return Err(failure);
+            }
+            put => put?,
+        };
+        let (body, trailer) = put;
         finish(whole).await?;
         let stored = Stored::new(body, &algorithms)?;
         identity.payload().check_sha256(&stored.sha256)?;
@@ -235,10 +266,10 @@ pub(crate) fn digests(algorithms: &[Algorithm]) -> Vec<String> {
 
 /// Waits for the host to say that the body came to its end.
 async fn finish(whole: Whole) -> Result<()> {
-    whole
-        .await
-        .map(|_| ())
-        .map_err(|_| Code::IncompleteBody.into())
+    whole.await.map(|_| ()).map_err(|error| match error {
+        ErrorCode::ConnectionReadTimeout => Code::RequestTimeout.into(),
+        _ => Code::IncompleteBody.into(),
+    })
 }
 
 fn named<'a>(digests: &'a [Digest], name: &str) -> Result<&'a [u8]> {

@@ -12,12 +12,15 @@ mod ids;
 mod intake;
 mod operations;
 mod outflow;
+mod patience;
 mod refusal;
 mod reply;
 mod request;
 mod settings;
 mod transfer;
 mod unframe;
+
+use std::rc::Rc;
 
 use billet_s3::Code;
 use billet_s3::head::RequestHead;
@@ -47,7 +50,7 @@ impl Guest for Gateway {
         let outcome = serve(head, Body::new(request), &ids).await;
         let reply =
             outcome.unwrap_or_else(|failure| Reply::failure(&failure, is_head, &resource, &ids));
-        reply.send(&ids)
+        reply.send(&resource, ids)
     }
 }
 
@@ -66,13 +69,13 @@ async fn serve(head: RequestHead, body: Body, ids: &Ids) -> Result<Reply> {
     let target = Target::parse(identity.host(), &head.raw_path, &settings.domains)?;
     let query = Query::parse(head.raw_query.as_deref())?;
     let operation = route(&head, &target, &query, now_ms)?;
-    let call = Call {
+    let call = Rc::new(Call {
         identity,
         head,
         target,
         settings,
         now_ms,
-    };
+    });
     let outcome = operations::perform(&call, operation, body).await;
     if let Err(failure) = &outcome {
         tell_damage(&call, failure, ids);

@@ -25,13 +25,22 @@ mod write_conditions;
 
 use billet_s3::operation::{BucketAction, ObjectAction, Operation};
 
+use std::rc::Rc;
+
 use crate::call::Call;
 use crate::intake::Body;
 use crate::refusal::Result;
 use crate::reply::Reply;
 
 /// Does what was asked for.
-pub(crate) async fn perform(call: &Call, operation: Operation, body: Body) -> Result<Reply> {
+pub(crate) async fn perform(
+    call: &Rc<Call>,
+    operation: Operation,
+    mut body: Body,
+) -> Result<Reply> {
+    if !operation.takes_body() {
+        body.unused(&call.head, &call.identity).await?;
+    }
     match operation {
         Operation::ListBuckets(asked) => list_buckets::handle(call, asked).await,
         Operation::Bucket { action, .. } => on_bucket(call, action, body).await,
@@ -58,7 +67,7 @@ async fn on_bucket(call: &Call, action: BucketAction, body: Body) -> Result<Repl
     }
 }
 
-async fn on_object(call: &Call, action: ObjectAction, body: Body) -> Result<Reply> {
+async fn on_object(call: &Rc<Call>, action: ObjectAction, body: Body) -> Result<Reply> {
     match action {
         ObjectAction::GetObject(asked) => read_object::handle(call, *asked, false).await,
         ObjectAction::HeadObject(asked) => read_object::handle(call, *asked, true).await,
@@ -71,7 +80,7 @@ async fn on_object(call: &Call, action: ObjectAction, body: Body) -> Result<Repl
         ObjectAction::UploadPart(asked) => upload_part::handle(call, asked, body).await,
         ObjectAction::UploadPartCopy(asked) => upload_part_copy::handle(call, *asked).await,
         ObjectAction::CompleteMultipartUpload(asked) => {
-            complete_multipart_upload::handle(call, asked, body).await
+            complete_multipart_upload::handle(Rc::clone(call), asked, body).await
         }
         ObjectAction::AbortMultipartUpload(asked) => {
             abort_multipart_upload::handle(call, asked).await

@@ -144,7 +144,12 @@ pub(crate) fn store(error: StoreError) -> Failure {
             "The data cannot be reached now. Please try again.",
             5_000,
         ),
-        StoreError::Conflict => Code::OperationAborted.into(),
+        // Lost against others again and again; nothing was done. No client tries a 409 again.
+        StoreError::Conflict => Failure::later(
+            Code::ServiceUnavailable,
+            "The bucket is being changed by too many at once. Please try again.",
+            1_000,
+        ),
         StoreError::Corrupt(block) => Failure {
             error: S3Error::new(Code::InternalError)
                 .message("The stored data is damaged and was not served."),

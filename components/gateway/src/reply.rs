@@ -1,14 +1,16 @@
-//! Answers on their way out: a status, headers and one of four kinds of body. It must never let a
+//! Answers on their way out: a status, headers and one of five kinds of body. It must never let a
 //! body end as if it were whole when it is not.
 
 use billet_s3::S3Error;
+use billet_s3::xml::response::DECLARATION;
 use wit_bindgen::{FutureReader, StreamReader, spawn_local};
 
 use crate::bindings::billet::store::types::StoreError;
 use crate::bindings::wasi::http::types::{ErrorCode, Fields, HeaderError, Response, Trailers};
 use crate::bindings::{wit_future, wit_stream};
 use crate::ids::Ids;
-use crate::refusal::Failure;
+use crate::patience::{Work, within};
+use crate::refusal::{self, Failure};
 
 /// The content type of every document.
 const XML: &str = "application/xml";
@@ -33,6 +35,13 @@ pub(crate) enum Content {
         /// Bytes.
         length: u64,
     },
+    /// A document that is still being made: blanks until it is there.
+    Late {
+        /// What makes it.
+        work: Work<refusal::Result<Reply>>,
+        /// A blank after so many milliseconds.
+        every_ms: u64,
+    },
 }
 
 /// An answer.
@@ -51,6 +60,12 @@ impl Reply {
     /// An answer that is an XML document.
     pub(crate) fn xml(document: String) -> Self {
         Self::new(200, Content::Document(document)).header("Content-Type", XML)
+    }
+
+    /// A success that is told before it is known, as S3 does where the work takes long. The
+    /// document may be an error then.
+    pub(crate) fn late(work: Work<refusal::Result<Reply>>, every_ms: u64) -> Self {
+        Self::new(200, Content::Late { work, every_ms }).header("Content-Type", XML)
     }
 
     /// An answer with a body of any kind.
@@ -106,13 +121,14 @@ impl Reply {
     }
 
     /// Hands the answer to the host. The tasks that this starts end with the transmission.
-    pub(crate) fn send(mut self, ids: &Ids) -> Result<Response, ErrorCode> {
+    pub(crate) fn send(mut self, resource: &str, ids: Ids) -> Result<Response, ErrorCode> {
         self = self
             .header("x-amz-request-id", ids.request())
             .header("x-amz-id-2", ids.host());
         match &self.content {
             // A 204 and a 304 have no length at all.
             Content::Empty if matches!(self.status, 204 | 304) => {}
+            Content::Late { .. } => {}
             Content::Empty => self = self.header("Content-Length", "0"),
             Content::Absent { length } | Content::Stream { length, .. } => {
                 let length = length.to_string();
@@ -128,6 +144,9 @@ impl Reply {
             Content::Empty | Content::Absent { .. } => start(fields, None),
             Content::Document(text) => start_document(fields, text),
             Content::Stream { bytes, failure, .. } => start_stream(fields, bytes, failure),
+            Content::Late { work, every_ms } => {
+                start_late(fields, work, every_ms, resource.to_owned(), ids)
+            }
         };
         let set = response.set_status_code(self.status);
         set.map(|()| response).map_err(|()| internal())
@@ -168,6 +187,42 @@ fn start_document(fields: Fields, text: String) -> Response {
     spawn_local(async move {
         // What is left over belongs to a client that went away.
         let _ = writer.write_all(text.into_bytes()).await;
+    });
+    response
+}
+
+/// A response that begins before its document is there. The declaration comes first, as nothing
+/// may stand before it.
+fn start_late(
+    fields: Fields,
+    mut work: Work<refusal::Result<Reply>>,
+    every_ms: u64,
+    resource: String,
+    ids: Ids,
+) -> Response {
+    let (mut writer, reader) = wit_stream::new::<u8>();
+    let response = start(fields, Some(reader));
+    spawn_local(async move {
+        // A client that goes away changes nothing: the work is done to its end.
+        let _ = writer.write_all(DECLARATION.as_bytes().to_vec()).await;
+        let outcome = loop {
+            match within(&mut work, every_ms).await {
+                Some(outcome) => break outcome,
+                None => drop(writer.write_all(b" ".to_vec()).await),
+            }
+        };
+        let document = match outcome {
+            Ok(Reply {
+                content: Content::Document(text),
+                ..
+            }) => text.replacen(DECLARATION, "", 1),
+            Ok(_) => String::new(),
+            Err(failure) => {
+                let error = failure.error();
+                error.to_xml_tail(&resource, ids.request(), ids.host())
+            }
+        };
+        let _ = writer.write_all(document.into_bytes()).await;
     });
     response
 }

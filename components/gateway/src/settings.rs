@@ -10,6 +10,9 @@ const DEFAULT_REGION: &str = "us-east-1";
 /// The space where none is configured.
 const DEFAULT_SPACE: &str = "default";
 
+/// How long a client hears nothing, where nothing is configured.
+const DEFAULT_KEEP_ALIVE_MS: u64 = 5_000;
+
 /// The settings of one request.
 pub(crate) struct Settings {
     /// Where buckets are.
@@ -39,6 +42,12 @@ impl Settings {
             hosts: self.hosts.clone(),
         }
     }
+}
+
+/// How long a client may hear nothing of an answer that takes long, in milliseconds.
+pub(crate) fn keep_alive_ms() -> u64 {
+    let value = config::get("keep-alive-ms").and_then(|value| value.parse().ok());
+    value.unwrap_or(DEFAULT_KEEP_ALIVE_MS)
 }
 
 fn text(name: &str, default: &str) -> String {

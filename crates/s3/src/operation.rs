@@ -124,6 +124,23 @@ impl Operation {
         }
     }
 
+    /// Whether its body is read.
+    #[must_use]
+    pub fn takes_body(&self) -> bool {
+        match self {
+            Self::ListBuckets(_) => false,
+            Self::Bucket { action, .. } => matches!(
+                action,
+                BucketAction::CreateBucket(_)
+                    | BucketAction::DeleteObjects
+                    | BucketAction::PutBucketTagging
+            ),
+            Self::Object { action, .. } => {
+                self.puts_bytes() || matches!(action, ObjectAction::CompleteMultipartUpload(_))
+            }
+        }
+    }
+
     /// Whether the body is the bytes of an object or a part, which alone may come in frames.
     fn puts_bytes(&self) -> bool {
         let Self::Object { action, .. } = self else {

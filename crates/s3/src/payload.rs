@@ -12,6 +12,12 @@ pub const CONTENT_SHA256: &str = "x-amz-content-sha256";
 /// The header with a framed body's length without its frames.
 pub const DECODED_LENGTH: &str = "x-amz-decoded-content-length";
 
+/// The SHA-256 of no bytes.
+const EMPTY_SHA256: [u8; 32] = [
+    0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24,
+    0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
+];
+
 /// How a body is protected and framed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Payload {
@@ -78,6 +84,14 @@ impl Payload {
         } else {
             Ok(())
         }
+    }
+
+    /// The same for a request without a body.
+    ///
+    /// # Errors
+    /// As [`Payload::check_sha256`].
+    pub fn check_empty(&self) -> Result<()> {
+        self.check_sha256(&EMPTY_SHA256)
     }
 
     /// Compares the SHA-256 of the body that came with what was promised.

@@ -1,6 +1,8 @@
 //! CompleteMultipartUpload. It must never make an object of other parts than those named, and
 //! answers the same again when it is asked the same again.
 
+use std::rc::Rc;
+
 use billet_s3::checksum::{self, Algorithm, Completed, Type};
 use billet_s3::operation::CompleteMultipartUpload;
 use billet_s3::xml::request::{self, COMPLETE_BODY_MAX_BYTES, CompletedPart};
@@ -9,15 +11,17 @@ use billet_s3::xml::response::{self, CompleteMultipartUploadResult};
 use super::{upload, write_conditions};
 use crate::bindings::billet::bucket::changes::{Complete, Op};
 use crate::bindings::billet::bucket::objects::{self, NamedPart, Upload};
-use crate::bindings::billet::bucket::types::{self as bucket, Object, Refusal};
+use crate::bindings::billet::bucket::types::{self as bucket, Bucket, Object, Refusal};
 use crate::call::Call;
 use crate::convert;
 use crate::intake::Body;
+use crate::patience::{Work, within};
 use crate::refusal::{Place, Result};
 use crate::reply::Reply;
+use crate::settings;
 
 pub(crate) async fn handle(
-    call: &Call,
+    call: Rc<Call>,
     asked: CompleteMultipartUpload,
     body: Body,
 ) -> Result<Reply> {
@@ -27,6 +31,23 @@ pub(crate) async fn handle(
         .enclosed(&call.identity, COMPLETE_BODY_MAX_BYTES)
         .await?;
     let named_parts = request::complete_multipart_upload(&document)?;
+    let mut work: Work<Result<Reply>> =
+        Box::pin(async move { complete(&call, asked, promised, bucket, named_parts).await });
+    let keep_alive_ms = settings::keep_alive_ms();
+    match within(&mut work, keep_alive_ms).await {
+        Some(outcome) => outcome,
+        None => Ok(Reply::late(work, keep_alive_ms)),
+    }
+}
+
+/// The part that takes long where there are many parts.
+async fn complete(
+    call: &Call,
+    asked: CompleteMultipartUpload,
+    promised: Completed,
+    bucket: Bucket,
+    named_parts: Vec<CompletedPart>,
+) -> Result<Reply> {
     let parts: Vec<_> = named_parts.iter().map(named).collect();
     let conditions = write_conditions::early(call, &bucket, asked.condition.clone()).await;
     let place = Place {

@@ -13,6 +13,7 @@ use crate::reply::Reply;
 
 pub(crate) async fn handle(call: &Call, asked: GetObjectAttributes) -> Result<Reply> {
     let bucket = call.own_bucket().await?;
+    asked.require_any()?;
     require_null_version(call.key(), asked.version_id.as_deref())?;
     let object = objects::lookup(bucket.name, call.key().to_owned()).await;
     let object = object.map_err(|refusal| call.place().refusal(refusal))?;

@@ -12,9 +12,10 @@ use crate::{convert, transfer};
 
 pub(crate) async fn handle(call: &Call, asked: UploadPartCopy) -> Result<Reply> {
     let bucket = call.own_bucket().await?;
+    let source = asked.source()?;
     let id = &asked.part.upload_id;
     let found = upload::find(call, &bucket, id).await?;
-    let object = source::find(call, &asked.source, &asked.source_conditions).await?;
+    let object = source::find(call, &source, &asked.source_conditions).await?;
     let size = object.content.size;
     let (offset, length) = match asked.range {
         Some(range) => range.resolve(size)?,

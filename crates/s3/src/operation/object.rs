@@ -259,7 +259,6 @@ impl GetObjectAttributes {
             max_parts: max_parts.unwrap_or(limit::PAGE_MAX),
             ..Self::default()
         };
-        let mut any = false;
         for value in head.values("x-amz-object-attributes") {
             let value = String::from_utf8_lossy(value);
             for name in value
@@ -267,7 +266,6 @@ impl GetObjectAttributes {
                 .map(str::trim)
                 .filter(|name| !name.is_empty())
             {
-                any = true;
                 wanted.want(name).ok_or_else(|| {
                     S3Error::invalid_argument(
                         "x-amz-object-attributes",
@@ -277,8 +275,17 @@ impl GetObjectAttributes {
                 })?;
             }
         }
-        if any {
-            return Ok(wanted);
+        Ok(wanted)
+    }
+
+    /// Refuses a request that asks for nothing. S3 looks for the bucket first.
+    ///
+    /// # Errors
+    /// `InvalidRequest`.
+    pub fn require_any(&self) -> Result<()> {
+        let flags = [self.etag, self.checksum, self.object_parts];
+        if flags.contains(&true) || self.storage_class || self.object_size {
+            return Ok(());
         }
         Err(S3Error::invalid_request(
             "The x-amz-object-attributes header specifying the attributes to be retrieved is \

@@ -52,8 +52,8 @@ impl UploadPart {
 pub struct UploadPartCopy {
     /// The part to make.
     pub part: UploadPart,
-    /// What to copy.
-    pub source: CopySource,
+    /// What to copy, as it came.
+    source: String,
     /// Which bytes of it; `None` is all.
     pub range: Option<CopyRange>,
     /// What must hold of the source.
@@ -67,10 +67,18 @@ impl UploadPartCopy {
             .filter(|range| !range.is_empty());
         Ok(Self {
             part,
-            source: CopySource::parse(source)?,
+            source: source.to_owned(),
             range: range.map(CopyRange::parse).transpose()?,
             source_conditions: ReadConditions::parse_copy_source(head)?,
         })
+    }
+
+    /// What to copy. S3 looks for the bucket of the upload first.
+    ///
+    /// # Errors
+    /// As [`CopySource::parse`].
+    pub fn source(&self) -> Result<CopySource> {
+        CopySource::parse(&self.source)
     }
 }
 
