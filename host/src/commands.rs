@@ -178,6 +178,7 @@ fn settings(config: &Config) -> Result<Settings, String> {
             idle_ms: config.number("limits.idle_ms"),
             rate_window_ms: config.number("limits.rate_window_ms"),
             rate_min_bytes: config.number("limits.rate_min_bytes"),
+            keep_alive_ms: config.number("limits.keep_alive_ms"),
             stop_ms: config.number("limits.stop_ms"),
         },
         reads_max: size("pools.reads_max"),

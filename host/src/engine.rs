@@ -34,9 +34,12 @@ pub(crate) struct Engine {
 }
 
 /// The bytes of the components to run.
-pub(crate) struct Binaries<'a> {
-    pub(crate) gateway: &'a [u8],
-    pub(crate) mst: &'a [u8],
+#[derive(Debug)]
+pub struct Binaries<'a> {
+    /// Of world `gateway`: it answers requests.
+    pub gateway: &'a [u8],
+    /// Of world `mst`: it looks up and changes buckets.
+    pub mst: &'a [u8],
 }
 
 impl Default for Binaries<'static> {
@@ -157,6 +160,7 @@ fn link_gateway(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
         linker,
         Guest::http,
     )?;
+    clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(linker, Guest::clocks)?;
     clocks::system_clock::add_to_linker::<_, WasiClocks>(linker, Guest::clocks)?;
     random::random::add_to_linker::<_, WasiRandom>(linker, |guest| guest.ctx().ctx.random())?;
     store::bodies::add_to_linker::<_, Host>(linker, |guest| guest)?;

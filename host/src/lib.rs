@@ -4,6 +4,7 @@
 //! never do what a component could do.
 
 mod admin;
+mod answers;
 mod apply;
 mod bindings;
 mod bodies;
@@ -32,5 +33,6 @@ mod storage;
 pub mod traits;
 mod wire;
 
-pub use serve::{Running, ServeError, serve, start};
+pub use engine::Binaries;
+pub use serve::{Running, ServeError, serve, start, start_with};
 pub use settings::{Limits, Settings};

@@ -9,10 +9,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use http::header::{self, HeaderValue};
-use http::{Request, Response, StatusCode, Uri, Version};
-use http_body_util::{BodyExt, Full};
+use http::{Request, Response, Uri, Version};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -22,6 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::task::JoinSet;
 use wasmtime_wasi_http::WasiBody;
 
+use crate::answers::{self, Own};
 use crate::bodies::{Line, RequestBody, ResponseBody};
 use crate::metrics::Metrics;
 use crate::peers::{Admission, Peer, Peers};
@@ -97,21 +97,27 @@ impl Listener {
             let (one, peer, state) = (Arc::clone(&one), Arc::clone(&peer), Arc::clone(&state));
             async move { Ok::<_, Infallible>(one.request(request, address, peer, &state).await) }
         });
-        let connection = http1::Builder::new()
+        let mut connection = http1::Builder::new()
             .half_close(false)
             .max_buf_size(READ_BYTES_MAX)
             .serve_connection(TokioIo::new(wire), service);
-        let mut connection = pin!(connection);
         let ended = tokio::select! {
             biased;
-            ended = connection.as_mut() => ended,
+            ended = &mut connection => ended,
             () = told(&mut stop) => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
+                std::pin::Pin::new(&mut connection).graceful_shutdown();
+                (&mut connection).await
             }
         };
         if let Err(error) = ended {
             tracing::debug!(%error, peer = %address.ip(), "connection broken off");
+            let wire = connection.into_parts().io.into_inner();
+            if let Some(request_id) = wire.refused() {
+                tracing::info!(request_id, peer = %address.ip(), "a head was refused");
+            }
+            if let Some(stream) = wire.late() {
+                answer_late(&stream, address);
+            }
         }
         drop(admission);
     }
@@ -138,13 +144,13 @@ impl Listener {
                 .headers_mut()
                 .insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        let header = |name: &str| response.headers().get(name)?.to_str().ok();
+        let length = response.headers().get(header::CONTENT_LENGTH);
         let line = Line {
             method,
             path,
             status: response.status(),
-            length: header("content-length").and_then(|text| text.parse().ok()),
-            request_id: header("x-amz-request-id").unwrap_or("-").to_owned(),
+            length: length.and_then(|text| text.to_str().ok()?.parse().ok()),
+            request_id: answers::request_id(&response).to_owned(),
             peer: address.ip(),
             start,
         };
@@ -153,29 +159,22 @@ impl Listener {
 
     /// What the host itself refuses, whatever S3 would say.
     fn check(&self, request: &Request<Incoming>, verdict: Verdict) -> Option<Response<WasiBody>> {
-        let refuse = |status, text| {
-            let mut response = plain(status, text);
-            let close = HeaderValue::from_static("close");
-            response.headers_mut().insert(header::CONNECTION, close);
-            Some(response)
-        };
+        let refuse = |own: Own| Some(own.answer());
         let target = request
             .uri()
             .path_and_query()
             .map_or(0, |target| target.as_str().len());
         match verdict {
             Verdict::Fine | Verdict::Unseen => {}
-            Verdict::TooLong => {
-                return refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head too long");
-            }
-            Verdict::Ambiguous => return refuse(StatusCode::BAD_REQUEST, "ambiguous length"),
+            Verdict::TooLong => return refuse(answers::HEAD_TOO_LONG),
+            Verdict::Ambiguous => return refuse(answers::AMBIGUOUS_LENGTH),
         }
         if target > TARGET_BYTES_MAX {
-            return refuse(StatusCode::URI_TOO_LONG, "target too long");
+            return refuse(answers::HEAD_TOO_LONG);
         }
         let hosts = request.headers().get_all(header::HOST).iter().count();
         if hosts > 1 || (hosts == 0 && request.version() >= Version::HTTP_11) {
-            return refuse(StatusCode::BAD_REQUEST, "exactly one Host is needed");
+            return refuse(answers::BAD_HOST);
         }
         None
     }
@@ -188,7 +187,7 @@ impl Listener {
     ) -> (Response<WasiBody>, Option<OwnedSemaphorePermit>) {
         let (mut parts, body) = request.into_parts();
         let Some(uri) = with_authority(&parts.uri, parts.headers.get(header::HOST)) else {
-            return (plain(StatusCode::BAD_REQUEST, "malformed Host"), None);
+            return (answers::BAD_HOST.answer(), None);
         };
         parts.uri = uri;
         let asks_first = parts.headers.contains_key(header::EXPECT);
@@ -201,22 +200,22 @@ impl Listener {
             .await
         {
             Ok((response, permit)) => (response, Some(permit)),
-            Err(PoolError::Busy) => {
-                let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, "too many requests");
-                response
-                    .headers_mut()
-                    .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-                (response, None)
-            }
+            Err(PoolError::Busy) => (answers::BUSY.answer(), None),
             Err(error) => {
-                tracing::error!(error = format!("{error:#}"), "request failed");
-                (
-                    plain(StatusCode::INTERNAL_SERVER_ERROR, "the request failed"),
-                    None,
-                )
+                let response = answers::FAILED.answer();
+                let request_id = answers::request_id(&response);
+                tracing::error!(request_id, error = format!("{error:#}"), "request failed");
+                (response, None)
             }
         }
     }
+}
+
+/// Tells a client whose head did not come in time why its connection ends. It may not hear it.
+fn answer_late(stream: &TcpStream, address: SocketAddr) {
+    let (text, request_id) = answers::HEAD_LATE.on_wire();
+    let told = stream.try_write(text.as_bytes()).is_ok();
+    tracing::info!(request_id, told, peer = %address.ip(), "a head did not come in time");
 }
 
 /// Waits until it is told to stop.
@@ -237,16 +236,6 @@ fn with_authority(uri: &Uri, host: Option<&HeaderValue>) -> Option<Uri> {
         parts.path_and_query = Some(http::uri::PathAndQuery::from_static("/"));
     }
     Uri::from_parts(parts).ok()
-}
-
-/// An answer of the host's own.
-fn plain(status: StatusCode, text: &'static str) -> Response<WasiBody> {
-    let body = Full::new(Bytes::from_static(text.as_bytes())).map_err(|never| match never {});
-    let mut response = Response::new(body.boxed_unsync());
-    *response.status_mut() = status;
-    let kind = HeaderValue::from_static("text/plain");
-    response.headers_mut().insert(header::CONTENT_TYPE, kind);
-    response
 }
 
 #[cfg(test)]

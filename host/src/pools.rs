@@ -23,6 +23,7 @@ use wasmtime_wasi_http::{WasiBody, WasiHttpView};
 use crate::effects::{Effects, Front};
 use crate::engine::Engine;
 use crate::guest::{Busy, Guest, Role};
+use crate::metrics::Counter;
 use crate::peers::Peer;
 
 const READS_PER_INSTANCE: usize = 16;
@@ -63,6 +64,8 @@ pub(crate) struct Pools {
 struct Pool {
     handler: ProxyHandler<Factory>,
     permits: Arc<Semaphore>,
+    size: usize,
+    refused: Counter,
 }
 
 impl Pools {
@@ -82,11 +85,30 @@ impl Pools {
                 concurrent,
             }),
             permits: Arc::new(Semaphore::new(permits)),
+            size: permits,
+            refused: Counter::default(),
         };
         Self {
             reads: pool(READS_PER_INSTANCE, reads_max),
             writes: pool(WRITES_PER_INSTANCE, writes_max),
         }
+    }
+
+    /// How full the pools are, and how many requests found no room, by name.
+    pub(crate) fn gauges(&self) -> Vec<(String, u64)> {
+        let number = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
+        let mut gauges = Vec::new();
+        for (name, pool) in [("reads", &self.reads), ("writes", &self.writes)] {
+            let used = pool.size.saturating_sub(pool.permits.available_permits());
+            for (what, value) in [
+                ("used", number(used)),
+                ("size", number(pool.size)),
+                ("refused_total", pool.refused.get()),
+            ] {
+                gauges.push((format!("billet_pool_{what}{{pool=\"{name}\"}}"), value));
+            }
+        }
+        gauges
     }
 
     /// Has a request answered. The permit must be kept until the answer's body has ended.
@@ -105,6 +127,7 @@ impl Pools {
         let wait = Duration::from_millis(PERMIT_MS_MAX);
         let permit = Arc::clone(&pool.permits).acquire_owned();
         let Ok(Ok(permit)) = tokio::time::timeout(wait, permit).await else {
+            pool.refused.add(1);
             return Err(PoolError::Busy);
         };
         let answer = pool.handler.handle(companion, request).await;

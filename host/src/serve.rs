@@ -133,6 +133,18 @@ pub async fn start(
     settings: Settings,
     credentials: Arc<dyn Credentials>,
 ) -> Result<Running, ServeError> {
+    start_with(Binaries::default(), settings, credentials).await
+}
+
+/// The same with other components than those inside the program.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_with(
+    binaries: Binaries<'static>,
+    settings: Settings,
+    credentials: Arc<dyn Credentials>,
+) -> Result<Running, ServeError> {
     let metrics = Arc::<Metrics>::default();
     let (stop, stopping) = watch::channel(false);
     let (admin_socket, admin_addr) = bind(settings.admin_listen).await?;
@@ -146,7 +158,7 @@ pub async fn start(
     // Recovery and compilation do not wait for each other.
     let folder = settings.clone();
     let (engine, storage) = tokio::join!(
-        blocking(|| Engine::new(&Binaries::default())),
+        blocking(move || Engine::new(&binaries)),
         blocking(move || Storage::open(&folder)),
     );
     let engine = engine?.map_err(|error| ServeError::Components(format!("{error:#}")))?;
@@ -159,9 +171,8 @@ pub async fn start(
     });
     let inspector = inspector(&settings, &engine, &effects, &stopping);
     let listener = Arc::new(assemble(&settings, &engine, &effects, credentials));
-    let peers = Arc::clone(&listener.peers);
-    let watched = Arc::clone(&effects);
-    let gauges = Box::new(move || gauges(&watched, &peers));
+    let (watched, front) = (Arc::clone(&effects), Arc::clone(&listener));
+    let gauges = Box::new(move || gauges(&watched, &front));
     let _ = admin.gauges.set(gauges);
     Ok(Running {
         listen_addr,
@@ -205,6 +216,7 @@ fn assemble(
     let mut config = BTreeMap::from([
         ("region", settings.region.clone()),
         ("space", settings.space.clone()),
+        ("keep-alive-ms", settings.limits.keep_alive_ms.to_string()),
     ]);
     for (name, list) in [("domains", &settings.domains), ("hosts", &settings.hosts)] {
         if !list.is_empty() {
@@ -235,15 +247,19 @@ fn assemble(
     }
 }
 
-fn gauges(effects: &Effects, peers: &Peers) -> Vec<(String, u64)> {
+fn gauges(effects: &Effects, listener: &Listener) -> Vec<(String, u64)> {
     let number = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
     let (used, all, refused) = effects.buffers.usage();
     let mut gauges = vec![
         ("billet_buffers_used".to_owned(), number(used)),
         ("billet_buffers".to_owned(), number(all)),
         ("billet_buffers_refused_total".to_owned(), number(refused)),
-        ("billet_connections".to_owned(), number(peers.connections())),
+        (
+            "billet_connections".to_owned(),
+            number(listener.peers.connections()),
+        ),
     ];
+    gauges.extend(listener.pools.gauges());
     gauges.extend(effects.storage.gauges());
     gauges
 }

@@ -20,6 +20,8 @@ pub struct Limits {
     pub rate_window_ms: u64,
     /// Least bytes a second of a body.
     pub rate_min_bytes: u64,
+    /// Time after which a client hears a blank of an answer that takes long.
+    pub keep_alive_ms: u64,
     /// Time for requests to end at a stop.
     pub stop_ms: u64,
 }
@@ -33,6 +35,7 @@ impl Default for Limits {
             idle_ms: 60_000,
             rate_window_ms: 30_000,
             rate_min_bytes: 1_024,
+            keep_alive_ms: 5_000,
             stop_ms: 25_000,
         }
     }

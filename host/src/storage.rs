@@ -6,8 +6,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use billet_storage::{
-    CommitRequest, Committed, Committer, Config, CowDisk, Effects, OpenError, State, Store,
-    StoreError,
+    CommitRequest, Committed, Committer, Config, CowDisk, Effects, GROUP_COMMITS, OpenError, State,
+    Store, StoreError,
 };
 use tokio::sync::{oneshot, watch};
 
@@ -162,7 +162,59 @@ impl Storage {
         counts.insert("billet_damaged_logs".to_owned(), damaged);
         let claims = u64::try_from(self.store.pending_claims()).unwrap_or(u64::MAX);
         counts.insert("billet_pending_claims".to_owned(), claims);
-        counts.into_iter().collect()
+        counts.into_iter().chain(self.counted()).collect()
+    }
+
+    /// What the store has done, by name.
+    fn counted(&self) -> Vec<(String, u64)> {
+        let counters = self.store.counters();
+        let (tables, blocks) = self.store.cache_bytes();
+        let bytes = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let mut all = vec![
+            ("billet_syncs_total".to_owned(), counters.syncs.get()),
+            (
+                "billet_appended_bytes_total{plane=\"catalog\"}".to_owned(),
+                counters.catalog_bytes.get(),
+            ),
+            (
+                "billet_appended_bytes_total{plane=\"data\"}".to_owned(),
+                counters.data_bytes.get(),
+            ),
+        ];
+        for (cache, used, hits, misses) in [
+            (
+                "blocks",
+                blocks,
+                &counters.block_hits,
+                &counters.block_misses,
+            ),
+            (
+                "tables",
+                tables,
+                &counters.table_hits,
+                &counters.table_misses,
+            ),
+        ] {
+            let name = |what: &str| format!("billet_cache_{what}{{cache=\"{cache}\"}}");
+            all.push((name("bytes"), bytes(used)));
+            all.push((name("hits_total"), hits.get()));
+            all.push((name("misses_total"), misses.get()));
+        }
+        // A histogram of commits a group.
+        let groups = counters.groups.get();
+        for (count, end) in counters.group_sizes.iter().zip(GROUP_COMMITS) {
+            let name = format!("billet_group_commits_bucket{{le=\"{end}\"}}");
+            all.push((name, count.get()));
+        }
+        let commits = counters.group_commits.get();
+        for (name, value) in [
+            ("bucket{le=\"+Inf\"}", groups),
+            ("sum", commits),
+            ("count", groups),
+        ] {
+            all.push((format!("billet_group_commits_{name}"), value));
+        }
+        all
     }
 
     /// Answers the commits that wait, then seals what is open. Blocks; the last call.

@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
+use crate::answers;
 use crate::settings::Limits;
 
 /// The longest head of a request.
@@ -139,6 +140,17 @@ pub(crate) struct Wire<S> {
     head_read: Duration,
     written: RateWindow,
     requests: usize,
+    late: bool,
+    own: Option<OwnAnswer>,
+}
+
+/// An answer of the host's own on its way out, in the place of one that the HTTP library gave to a
+/// head that it does not take.
+#[derive(Debug)]
+struct OwnAnswer {
+    bytes: Vec<u8>,
+    written: usize,
+    request_id: String,
 }
 
 impl<S> Wire<S> {
@@ -155,8 +167,30 @@ impl<S> Wire<S> {
             head_read: Duration::from_millis(limits.header_read_ms),
             written: RateWindow::new(limits),
             requests: 0,
+            late: false,
+            own: None,
         };
         (wire, state)
+    }
+
+    /// The request id under which a head was refused that no request came of.
+    pub(crate) fn refused(&self) -> Option<&str> {
+        self.own.as_ref().map(|own| own.request_id.as_str())
+    }
+
+    /// Whether these bytes are the library's own answer: a head has begun, and no request came of
+    /// it. It has no body, which no client of S3 could make sense of.
+    fn is_own(&self, bytes: &[u8]) -> bool {
+        self.own.is_some()
+            || (bytes.starts_with(b"HTTP/1.1 4")
+                && !self.head.bytes.is_empty()
+                && self.state.halves.load(Ordering::Acquire) == 0
+                && self.state.requests.load(Ordering::Acquire) == self.requests)
+    }
+
+    /// The connection itself, where it ended because a head had begun and did not come in time.
+    pub(crate) fn late(self) -> Option<S> {
+        self.late.then_some(self.stream)
     }
 
     fn set_deadline(&mut self, length: Duration) {
@@ -205,6 +239,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
         }
         match poll {
             Poll::Pending if self.deadline.as_mut().poll(cx).is_ready() => {
+                self.late = !self.head.bytes.is_empty();
                 Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
             }
             Poll::Ready(Ok(())) => {
@@ -234,12 +269,45 @@ impl<S: AsyncWrite + Unpin> Wire<S> {
     }
 }
 
+impl<S: AsyncWrite + Unpin> Wire<S> {
+    /// Writes the host's own answer where the library has one of `length` bytes.
+    fn write_own(
+        &mut self,
+        cx: &mut Context<'_>,
+        head: &[u8],
+        length: usize,
+    ) -> Poll<io::Result<usize>> {
+        let own = self.own.get_or_insert_with(|| {
+            let answer = match head.get(9..12) {
+                Some(b"431" | b"414") => &answers::HEAD_TOO_LONG,
+                _ => &answers::MALFORMED,
+            };
+            let (text, request_id) = answer.on_wire();
+            OwnAnswer {
+                bytes: text.into_bytes(),
+                written: 0,
+                request_id,
+            }
+        });
+        while let Some(rest) = own.bytes.get(own.written..).filter(|rest| !rest.is_empty()) {
+            match Pin::new(&mut self.stream).poll_write(cx, rest) {
+                Poll::Ready(Ok(bytes)) => own.written = own.written.saturating_add(bytes.max(1)),
+                other => return other,
+            }
+        }
+        Poll::Ready(Ok(length))
+    }
+}
+
 impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.is_own(bytes) {
+            return self.write_own(cx, bytes, bytes.len());
+        }
         let poll = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.judge_write(cx, poll)
     }
@@ -249,6 +317,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        let first = slices.first().map_or(&[][..], |slice| slice);
+        if self.is_own(first) {
+            let length = slices.iter().map(|slice| slice.len()).sum();
+            return self.write_own(cx, first, length);
+        }
         let poll = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
         self.judge_write(cx, poll)
     }

@@ -36,6 +36,7 @@ fn heads_are_bounded() {
     let daemon = Daemon::start(program, &folder.path().join("store"), &[]).unwrap();
     let end = "Host: a\r\nConnection: close\r\n";
     let (long, target) = ("y".repeat(20_000), "x".repeat(9_000));
+    let mut ids = Vec::new();
     for (text, status) in [
         (
             format!(
@@ -57,8 +58,8 @@ fn heads_are_bounded() {
             format!("PUT /b HTTP/1.1\r\n{end}Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc"),
             400,
         ),
-        (format!("GET /b HTTP/1.1\r\n{end}X: {long}\r\n\r\n"), 431),
-        (format!("GET /{target} HTTP/1.1\r\n{end}\r\n"), 414),
+        (format!("GET /b HTTP/1.1\r\n{end}X: {long}\r\n\r\n"), 400),
+        (format!("GET /{target} HTTP/1.1\r\n{end}\r\n"), 400),
         (
             "GET /b HTTP/1.1\r\nConnection: close\r\n\r\n".to_owned(),
             400,
@@ -68,6 +69,14 @@ fn heads_are_bounded() {
             "GET /b HTTP/1.1\r\nHost: a b\r\nConnection: close\r\n\r\n".to_owned(),
             400,
         ),
+        // What is no HTTP at all, or longer than any buffer.
+        ("GET /b HTTP/9.9\r\nHost: b\r\n\r\n".to_owned(), 400),
+        ("\u{16}\u{3}\u{1} no HTTP\r\n\r\n".to_owned(), 400),
+        ("GET /b HTTP/1.1\r\nHo st: b\r\n\r\n".to_owned(), 400),
+        (
+            format!("GET /b HTTP/1.1\r\n{end}X: {}\r\n\r\n", "z".repeat(90_000)),
+            400,
+        ),
         (format!("GET /bucket HTTP/1.1\r\n{end}\r\n"), 403),
     ] {
         let answer = ask(daemon.address, &text);
@@ -75,7 +84,22 @@ fn heads_are_bounded() {
             answer.starts_with(&format!("HTTP/1.1 {status} ")),
             "{text:.90}\n{answer}"
         );
+        // Each is a document of S3, under an id that the log has, too.
+        let (_, id) = answer.split_once("<RequestId>").expect("a request id");
+        let (id, _) = id.split_once('<').unwrap();
+        assert!(answer.contains("content-type: application/xml"), "{answer}");
+        assert!(answer.contains(&format!("x-amz-request-id: {id}\r\n")));
+        let code = match text.len() {
+            _ if status == 403 => "AccessDenied",
+            ..9_000 => "BadRequest",
+            _ => "RequestHeaderSectionTooLarge",
+        };
+        assert!(answer.contains(&format!("<Code>{code}</Code>")), "{answer}");
+        ids.push(id.to_owned());
     }
+    let log = std::fs::read_to_string(folder.path().join("store.log")).unwrap();
+    let lost: Vec<_> = ids.iter().filter(|id| !log.contains(*id)).collect();
+    assert!(lost.is_empty(), "{lost:?} are not in\n{log}");
     let pipelined =
         ["b", "c", "d"].map(|bucket| format!("GET /{bucket} HTTP/1.1\r\nHost: a\r\n\r\n"));
     let answer = ask(daemon.address, &pipelined.concat());

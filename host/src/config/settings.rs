@@ -155,6 +155,12 @@ pub const SETTINGS: &[Setting] = &[
         "least bytes a second of a body",
     ),
     setting(
+        "limits.keep_alive_ms",
+        Kind::Millis,
+        "5s",
+        "time after which a client hears a blank of an answer that takes long",
+    ),
+    setting(
         "limits.stop_ms",
         Kind::Millis,
         "25s",

@@ -63,16 +63,21 @@ impl Passage {
 
     /// A client that goes through it.
     pub fn client(&self) -> Client {
-        let (access, secret) = (ACCESS_KEY.to_owned(), SECRET_KEY.to_owned());
-        Client::new(
-            self.address,
-            Keys {
-                access,
-                secret,
-                region: "us-east-1".to_owned(),
-            },
-        )
+        client_of(self.address)
     }
+}
+
+/// A client of any address, with the key pair of every daemon.
+pub fn client_of(address: SocketAddr) -> Client {
+    let (access, secret) = (ACCESS_KEY.to_owned(), SECRET_KEY.to_owned());
+    Client::new(
+        address,
+        Keys {
+            access,
+            secret,
+            region: "us-east-1".to_owned(),
+        },
+    )
 }
 
 /// The value of a metric without labels.
