@@ -201,7 +201,12 @@ fn start_late(
     ids: Ids,
 ) -> Response {
     let (mut writer, reader) = wit_stream::new::<u8>();
-    let response = start(fields, Some(reader));
+    let (trailers, told) =
+        wit_future::new::<Result<Option<Trailers>, ErrorCode>>(|| Err(internal()));
+    let (response, sent) = Response::new(fields, Some(reader), told);
+    spawn_local(async move {
+        let _ = sent.await;
+    });
     spawn_local(async move {
         // A client that goes away changes nothing: the work is done to its end.
         let _ = writer.write_all(DECLARATION.as_bytes().to_vec()).await;
@@ -223,6 +228,9 @@ fn start_late(
             }
         };
         let _ = writer.write_all(document.into_bytes()).await;
+        drop(writer);
+        // Not before all is written: an instance that ends meanwhile must not look whole.
+        let _ = trailers.write(Ok(None)).await;
     });
     response
 }

@@ -42,11 +42,10 @@ fn unended() -> Response {
     let (trailers, told) = wit_future::new(|| Ok(None));
     let (mut writer, reader) = wit_stream::new::<u8>();
     let (response, sent) = Response::new(Fields::new(), Some(reader), told);
-    drop(trailers);
     spawn_local(async move {
         writer.write_all(b"first".to_vec()).await;
         let _ = sent.await;
-        drop(writer);
+        drop((writer, trailers));
     });
     response
 }
