@@ -37,11 +37,14 @@ fn empty() -> Response {
     response
 }
 
-/// An answer whose body begins and never ends.
+/// An answer whose body begins and never ends. Only its length tells that it is not whole.
 fn unended() -> Response {
+    let fields = Fields::new();
+    // The field is allowed and its value is one.
+    let _ = fields.append("content-length", b"1000");
     let (trailers, told) = wit_future::new(|| Ok(None));
     let (mut writer, reader) = wit_stream::new::<u8>();
-    let (response, sent) = Response::new(Fields::new(), Some(reader), told);
+    let (response, sent) = Response::new(fields, Some(reader), told);
     spawn_local(async move {
         writer.write_all(b"first".to_vec()).await;
         let _ = sent.await;
