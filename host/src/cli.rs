@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{BlockCommand, BucketCommand};
+use crate::commands::{BlockCommand, BucketCommand, LogArguments, SegmentCommand};
 use crate::config::{Config, ConfigError, Sources};
 
 /// An S3 gateway whose buckets are Merkle Search Trees.
@@ -29,9 +29,14 @@ pub enum Command {
     /// Look at buckets.
     #[command(subcommand)]
     Bucket(BucketCommand),
+    /// Look at the journal's files.
+    #[command(subcommand)]
+    Segment(SegmentCommand),
     /// Read blocks.
     #[command(subcommand)]
     Block(BlockCommand),
+    /// Show the commits of a bucket, the newest first.
+    Log(LogArguments),
 }
 
 /// What can be done with the configuration.

@@ -5,7 +5,9 @@
 
 mod block;
 mod bucket;
+mod log;
 mod look;
+mod segment;
 mod table;
 
 use std::path::PathBuf;
@@ -14,7 +16,9 @@ use std::sync::Arc;
 
 pub use block::BlockCommand;
 pub use bucket::BucketCommand;
+pub use log::LogArguments;
 pub use look::LookFlags;
+pub use segment::SegmentCommand;
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -36,7 +40,9 @@ pub fn run(cli: Cli) -> ExitCode {
         }) => show(flags, origin, json).map(success),
         Command::Config(ConfigCommand::Check(flags)) => resolve(flags).map(drop).map(success),
         Command::Bucket(command) => bucket::run(command),
+        Command::Segment(command) => segment::run(command),
         Command::Block(command) => block::run(command),
+        Command::Log(arguments) => log::run(arguments),
     };
     match done {
         Ok(code) => code,

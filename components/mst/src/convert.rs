@@ -16,7 +16,7 @@ use billet_unixfs::Leaf;
 use crate::bindings::billet::bucket::types;
 use crate::bindings::billet::store::types::{Span as OutSpan, StoreError as OutError};
 use crate::bindings::billet::store::{blocks, journal};
-use crate::bindings::exports::billet::bucket::{changes, objects};
+use crate::bindings::exports::billet::bucket::{changes, inspect, objects};
 
 pub(crate) fn cid(bytes: &[u8]) -> Result<Cid, StoreError> {
     Cid::from_bytes(bytes).map_err(|error| StoreError::Invalid(error.to_string()))
@@ -102,11 +102,26 @@ pub(crate) fn head(position: journal::Position) -> Result<Head, StoreError> {
     })
 }
 
-pub(crate) fn bucket(name: &str, head: &Head, state: &State) -> types::Bucket {
+fn settings(state: &State) -> Vec<types::Setting> {
     let settings = state.settings.iter().map(|(name, value)| types::Setting {
         name: name.clone(),
         value: value.to_vec(),
     });
+    settings.collect()
+}
+
+pub(crate) fn description(state: &State) -> inspect::Description {
+    inspect::Description {
+        live: state.live,
+        owner: state.owner.clone(),
+        owner_name: state.owner_name.clone(),
+        region: state.region.clone(),
+        created_ms: state.created_ms,
+        settings: settings(state),
+    }
+}
+
+pub(crate) fn bucket(name: &str, head: &Head, state: &State) -> types::Bucket {
     types::Bucket {
         name: name.to_owned(),
         owner: state.owner.clone(),
@@ -117,7 +132,7 @@ pub(crate) fn bucket(name: &str, head: &Head, state: &State) -> types::Bucket {
         seq: head.seq,
         root: bytes(&head.root),
         state: bytes(&head.state),
-        settings: settings.collect(),
+        settings: settings(state),
     }
 }
 

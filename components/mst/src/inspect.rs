@@ -3,14 +3,14 @@
 //! Must never hold more of a walk than where it stands.
 
 use billet_block::Cid;
-use billet_bucket::{Blocked, Refusal, StoreError, Target, View, Walk, find_promise};
+use billet_bucket::{Blocked, Refusal, StoreError, Target, View, Walk, find_promise, states};
 use billet_tree::{Diff, Difference, prove};
 
 use crate::bindings::billet::store::types::StoreError as OutError;
 use crate::bindings::exports::billet::bucket::inspect::{self, Block, Guest};
 use crate::bindings::{wit_future, wit_stream};
 use crate::fetch::{bytes, settle, supply};
-use crate::{CACHES, Mst, check, convert};
+use crate::{CACHES, Mst, check, convert, outline};
 use wit_bindgen::rt::async_support::{FutureReader, StreamReader, StreamWriter, spawn_local};
 
 /// Bytes of a page of a closure.
@@ -55,14 +55,30 @@ impl Guest for Mst {
         Ok(found.map(check::promise))
     }
 
+    async fn outline(root: Vec<u8>, prefix: String) -> Result<outline::Told, OutError> {
+        let root = convert::cid(&root).map_err(convert::out_error)?;
+        Ok(outline::start(root, &prefix))
+    }
+
+    async fn describe(state: Vec<u8>) -> Result<inspect::Description, OutError> {
+        let cid = convert::cid(&state).map_err(convert::out_error)?;
+        let mut view = View::new(&CACHES);
+        let found = settle("", &mut view, |view| states(view, &[cid])).await;
+        let state = found.map_err(convert::error_of)?.into_iter().next();
+        state
+            .map(|state| convert::description(&state))
+            .ok_or(OutError::NotFound)
+    }
+
     async fn diff(
-        before: Vec<u8>,
+        before: Option<Vec<u8>>,
         after: Vec<u8>,
         from_key: Option<String>,
         limit: u32,
     ) -> Result<Vec<inspect::Difference>, OutError> {
         let limit = limit.min(DIFFERENCES_MAX) as usize;
-        let roots = convert::cid(&before).and_then(|before| Ok((before, convert::cid(&after)?)));
+        let before = before.as_deref().map(convert::cid).transpose();
+        let roots = before.and_then(|before| Ok((before, convert::cid(&after)?)));
         let (before, after) = roots.map_err(convert::out_error)?;
         let found = diff(before, after, from_key.as_deref(), limit).await;
         found.map_err(convert::error_of)
@@ -126,13 +142,13 @@ async fn write(mut walk: Walk, mut writer: StreamWriter<u8>) -> Result<(), Refus
 }
 
 async fn diff(
-    before: Cid,
+    before: Option<Cid>,
     after: Cid,
     from_key: Option<&str>,
     limit: usize,
 ) -> Result<Vec<inspect::Difference>, Refusal> {
     let mut view = View::new(&CACHES);
-    let mut walk = Diff::new(Some(before), Some(after));
+    let mut walk = Diff::new(before, Some(after));
     let mut found = Vec::new();
     while found.len() < limit {
         match walk.next(&view).map_err(Blocked::of_tree) {

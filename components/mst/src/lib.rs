@@ -12,6 +12,7 @@ mod convert;
 mod fetch;
 mod inspect;
 mod objects;
+mod outline;
 
 use std::sync::LazyLock;
 

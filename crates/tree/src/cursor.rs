@@ -134,7 +134,12 @@ impl Cursor {
 }
 
 /// Adds what comes next to the node that is missing.
-fn with_hints(error: TreeError, path: &Path, nodes: &impl Nodes, prefix: &str) -> TreeError {
+pub(crate) fn with_hints(
+    error: TreeError,
+    path: &Path,
+    nodes: &impl Nodes,
+    prefix: &str,
+) -> TreeError {
     let TreeError::Missing(Missing { need, .. }) = error else {
         return error;
     };

@@ -19,6 +19,7 @@ mod get;
 mod level;
 mod limits;
 mod node;
+mod outline;
 mod path;
 mod plan;
 mod proof;
@@ -37,4 +38,5 @@ pub use limits::{
     NODE_PUT_BYTES_MAX,
 };
 pub use node::{Entry, Node, NodeError};
+pub use outline::{Outline, Placed};
 pub use proof::{prove, verify_proof};

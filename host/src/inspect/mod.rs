@@ -19,8 +19,10 @@ mod client;
 mod frames;
 mod here;
 mod inside;
+mod log;
 mod out;
 mod request;
+mod segment;
 mod socket;
 
 pub(crate) use client::ask;
@@ -43,6 +45,14 @@ pub(crate) async fn answer(
     match request {
         Request::BucketList => bucket::list(inside, out).await,
         Request::BucketRoot { bucket } => bucket::root(inside, &bucket, out).await,
+        Request::SegmentList => segment::list(inside, out).await,
+        Request::SegmentShow { number } => segment::show(inside, number, out).await,
+        Request::SegmentVerify { number } => segment::verify(inside, number, out).await,
+        Request::Log {
+            bucket,
+            limit,
+            keys,
+        } => log::log(inside, &bucket, limit, keys, out).await,
         Request::BlockGet { cid } => block::get(inside, &cid, out).await,
     }
 }

@@ -15,6 +15,27 @@ pub(crate) enum Request {
         /// Its name.
         bucket: String,
     },
+    /// A line for each segment.
+    SegmentList,
+    /// A line for each block in a segment.
+    SegmentShow {
+        /// Its number.
+        number: u64,
+    },
+    /// A line for each segment whose blocks were hashed, and for each finding.
+    SegmentVerify {
+        /// Its number; none for all.
+        number: Option<u64>,
+    },
+    /// A line for each commit of a bucket, the newest first.
+    Log {
+        /// The bucket's name.
+        bucket: String,
+        /// At most so many.
+        limit: Option<u64>,
+        /// At most so many changed keys of each.
+        keys: u32,
+    },
     /// The bytes of a block.
     BlockGet {
         /// Its name, as text.

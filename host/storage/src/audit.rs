@@ -15,9 +15,9 @@ pub struct SegmentInfo {
     pub id: SegmentId,
     /// Where it is in its life.
     pub state: State,
-    /// Bytes of its CAR, once sealed.
+    /// Bytes of its CAR; up to the last block while it is open.
     pub bytes: u64,
-    /// Blocks in it, once sealed.
+    /// Blocks in it.
     pub blocks: u64,
     /// Logs that adopted something in it.
     pub logs: usize,
@@ -50,7 +50,13 @@ impl Store {
             held: account.held,
             pending: account.pending,
         };
-        self.book().accounts.values().map(info).collect()
+        let mut segments: Vec<_> = self.book().accounts.values().map(info).collect();
+        for segment in &mut segments {
+            if let Some((bytes, blocks)) = self.open_extent(segment.id) {
+                (segment.bytes, segment.blocks) = (bytes, blocks);
+            }
+        }
+        segments
     }
 
     /// Compares the keys with the files of their own, and with `found`: paths of all files below

@@ -15,7 +15,8 @@
 //!   read_leaf(cid, &mut Vec<u8>)                      checked; into the caller's memory
 //!   read_leaf_range(cid, offset, length) -> Bytes     the whole leaf is checked first
 //!   counters()                                        what was done, for whoever watches
-//!   segments(), damaged(), audit(found)               for inspection
+//!   segments(), sections(number), record(cid)         for inspection
+//!   damaged(), audit(found), check(files, watch)      what is wrong
 //!   forgive(log) -> bool                              an operator takes a loss
 //!   on_fatal(tell)                                    when the process must end
 //!   ship_positions(after, limit)                      heads with what of them is published
@@ -37,6 +38,7 @@
 mod audit;
 mod body;
 mod book;
+mod check;
 mod commit;
 mod committer;
 mod config;
@@ -63,6 +65,7 @@ mod writing;
 
 pub use audit::{AuditFinding, SegmentInfo, list_files};
 pub use body::BodyWriter;
+pub use check::{Finding, FindingKind, Section, Watch};
 pub use commit::{Change, CommitRequest, Committed};
 pub use committer::Committer;
 pub use config::{Config, Retain, SCHEMA};
@@ -79,5 +82,5 @@ pub use ship::{
 };
 pub use store::{Standing, Store};
 
-pub use billet_segment::{ClaimId, Head, Plane, RowChange, SegmentId, State};
+pub use billet_segment::{ClaimId, Frame, Head, Plane, Record, RowChange, SegmentId, State};
 pub use billet_shard::{Keep, Place, Published, ShardState, Slot};

@@ -75,6 +75,7 @@ impl Store {
             backlog_bytes: AtomicU64::new(0),
             recovery: Recovery::default(),
             counters: Counters::default(),
+            rebuilt: Mutex::default(),
             config,
         };
         store.recovery = store.recover()?;

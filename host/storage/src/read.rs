@@ -200,6 +200,7 @@ impl Store {
             self.with_book(|book| book.has_lost_blocks = true);
         }
         self.write_sidecars(id, &scan.frames, bytes);
+        lock(&self.rebuilt).insert(id.number);
         Some(Table::of_frames(file, &scan.frames))
     }
 

@@ -3,6 +3,7 @@
 //! Locks are taken in this order: `catalog`, `data`, `numbers`, `ship`, `book`, `readable`, caches. Must
 //! never hold `book` across a sync, nor `data` but to open a segment.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -68,6 +69,8 @@ pub struct Store {
     pub(crate) backlog_bytes: AtomicU64,
     pub(crate) recovery: Recovery,
     pub(crate) counters: Counters,
+    /// Segments whose index was made anew since the start.
+    pub(crate) rebuilt: Mutex<BTreeSet<u64>>,
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

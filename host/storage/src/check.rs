@@ -1,0 +1,436 @@
+//! Looking at everything: rows against files in both directions, every byte of every segment,
+//! commits against heads, claims against segments.
+//!
+//! What trees reach is not known here. Must never change anything, nor stop at the first finding.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+use billet_block::Cid;
+use billet_segment::{
+    FileKind, Frame, HEAD_PREFIX, HELD_PREFIX, Head, HeldClaim, Record, Scan, SegmentId, State,
+    name_after, scan_file,
+};
+
+use crate::segment::{Bytes, Content, Segment};
+use crate::store::lock;
+use crate::table::sidecars_of;
+use crate::{AuditFinding, SegmentInfo, Store, StoreError};
+
+const PAGE_ROWS: usize = 1_000;
+
+/// What kind of finding it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FindingKind {
+    /// Recovery found that something durable was lost.
+    Lost,
+    /// A row without its file.
+    NoFile,
+    /// A file of another length than its row says.
+    OtherLength,
+    /// A file without a row.
+    Stray,
+    /// Bytes of a segment that are no block, or a block that is not what its CID says.
+    BadBytes,
+    /// A segment with other blocks than its row says.
+    OtherBlocks,
+    /// A file beside a segment is missing or wrong. It is made anew when it is needed: no damage.
+    Index,
+    /// A commit that is newer than its log's head, or whose log has none.
+    NoHead,
+    /// A chain of commits with a gap.
+    NoChain,
+    /// A held claim over a segment that is not there.
+    NoClaim,
+}
+
+impl FindingKind {
+    /// Its name, for machines.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Lost => "lost",
+            Self::NoFile => "no-file",
+            Self::OtherLength => "other-length",
+            Self::Stray => "stray-file",
+            Self::BadBytes => "bad-bytes",
+            Self::OtherBlocks => "other-blocks",
+            Self::Index => "index",
+            Self::NoHead => "no-head",
+            Self::NoChain => "no-chain",
+            Self::NoClaim => "no-claim",
+        }
+    }
+
+    /// Whether anything is lost or wrong by it.
+    pub const fn is_damage(self) -> bool {
+        !matches!(self, Self::Index)
+    }
+}
+
+/// Something that is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Finding {
+    /// What kind.
+    pub kind: FindingKind,
+    /// Whose, where that is known.
+    pub log: Option<String>,
+    /// The file, relative to the store's folder.
+    pub path: Option<String>,
+    /// For people.
+    pub what: String,
+}
+
+/// Where findings go, and whether to go on; how many bytes of how many were read.
+pub trait Watch {
+    /// Takes a finding.
+    fn found(&mut self, finding: Finding);
+    /// Tells how far the check is; false ends it.
+    fn progress(&mut self, done: u64, all: u64) -> bool;
+}
+
+impl Watch for Vec<Finding> {
+    fn found(&mut self, finding: Finding) {
+        self.push(finding);
+    }
+
+    fn progress(&mut self, _done: u64, _all: u64) -> bool {
+        true
+    }
+}
+
+/// A block or a bad section of a segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Section {
+    /// A block that is what its CID says, and whether it is a commit record.
+    Block {
+        /// Where it is.
+        frame: Frame,
+        /// Log and number of the commit.
+        commit: Option<(String, u64)>,
+    },
+    /// Bytes that are none.
+    Bad {
+        /// The first of them.
+        start: u64,
+        /// The first behind them.
+        end: u64,
+    },
+}
+
+impl Store {
+    /// The file of a segment, relative to the store's folder.
+    pub fn segment_path(&self, id: SegmentId) -> String {
+        id.path(&self.root, FileKind::Car)
+    }
+
+    /// The record of a commit.
+    ///
+    /// # Errors
+    /// As [`Store::read_leaf`]; `Corrupt` for a block that is no record.
+    pub fn record(&self, commit: &Cid) -> Result<Record, StoreError> {
+        let mut bytes = Vec::new();
+        self.read_leaf(commit, &mut bytes)?;
+        match Record::from_bytes(&bytes) {
+            Ok(record) if commit.matches(&bytes) => Ok(record),
+            _ => Err(StoreError::Corrupt(*commit)),
+        }
+    }
+
+    /// Everything in a segment, in order; each block is hashed.
+    ///
+    /// # Errors
+    /// `NotFound` for a segment that is not there or has no file.
+    pub fn sections(&self, number: u64) -> Result<Vec<Section>, StoreError> {
+        let segments = self.segments();
+        let info = segments.iter().find(|info| info.id.number == number);
+        let (scan, _) = self.scan_segment(info.ok_or(StoreError::NotFound)?)?;
+        let commit = |frame: &Frame| {
+            let found = scan.records.iter();
+            let mut found = found.filter(|found| found.frame.offset == frame.offset);
+            found.next().map(|found| (found.log.clone(), found.seq))
+        };
+        let blocks = scan.frames.iter().map(|frame| Section::Block {
+            frame: *frame,
+            commit: commit(frame),
+        });
+        let bad = scan.bad.iter().map(|bad| Section::Bad {
+            start: bad.start,
+            end: bad.end,
+        });
+        let mut sections: Vec<_> = blocks.chain(bad).collect();
+        sections.sort_by_key(|section| match section {
+            Section::Block { frame, .. } => frame.offset,
+            Section::Bad { start, .. } => *start,
+        });
+        Ok(sections)
+    }
+
+    /// Reads one segment and checks it against its row and the files beside it.
+    ///
+    /// # Errors
+    /// `NotFound` for a segment that is not there or has no file.
+    pub fn check_segment(&self, number: u64, watch: &mut dyn Watch) -> Result<(), StoreError> {
+        let segments = self.segments();
+        let info = segments.iter().find(|info| info.id.number == number);
+        let info = info.ok_or(StoreError::NotFound)?;
+        let (scan, end) = self.scan_segment(info)?;
+        self.judge_segment(info, &scan, end, watch);
+        Ok(())
+    }
+
+    /// Checks the whole store. `files` lists all files below its folder (see
+    /// [`crate::list_files`]).
+    ///
+    /// # Errors
+    /// When the disk or the table of keys cannot be asked.
+    pub fn check(
+        &self,
+        files: &dyn Fn() -> io::Result<Vec<String>>,
+        watch: &mut dyn Watch,
+    ) -> Result<(), StoreError> {
+        self.check_lost(watch);
+        self.check_files(files, watch)?;
+        let segments = self.segments();
+        let all = segments.iter().map(|info| info.bytes).sum();
+        let (mut done, mut newest) = (0, BTreeMap::new());
+        for info in &segments {
+            if !watch.progress(done, all) {
+                return Ok(());
+            }
+            done += info.bytes;
+            // One that is not there was told of; one that went meanwhile is no finding.
+            let Ok((scan, end)) = self.scan_segment(info) else {
+                continue;
+            };
+            for found in &scan.records {
+                if found.durable.segment == info.id.number {
+                    let seq = newest.entry(found.log.clone()).or_insert(0);
+                    *seq = found.seq.max(*seq);
+                }
+            }
+            self.judge_segment(info, &scan, end, watch);
+        }
+        watch.progress(all, all);
+        self.check_newest(&newest, watch)?;
+        self.check_chains(watch)?;
+        self.check_claims(watch)
+    }
+
+    fn check_lost(&self, watch: &mut dyn Watch) {
+        let found = self.recovery().damage.iter();
+        let found = found.map(|damage| (damage.log.clone(), damage.reason.clone()));
+        let kept = self.damaged().into_iter();
+        let kept = kept.map(|(log, reason)| ((!log.is_empty()).then_some(log), reason));
+        for (log, what) in found.chain(kept).collect::<BTreeSet<_>>() {
+            let (kind, path) = (FindingKind::Lost, None);
+            watch.found(Finding {
+                kind,
+                log,
+                path,
+                what,
+            });
+        }
+    }
+
+    /// Looks twice: what comes and goes between listing and looking is no finding.
+    fn check_files(
+        &self,
+        files: &dyn Fn() -> io::Result<Vec<String>>,
+        watch: &mut dyn Watch,
+    ) -> Result<(), StoreError> {
+        let look = || self.audit(&files().map_err(|error| StoreError::of_disk(&error))?);
+        let first = look()?;
+        if first.is_empty() {
+            return Ok(());
+        }
+        let again = look()?;
+        for found in first.into_iter().filter(|found| again.contains(found)) {
+            let (kind, path, what) = match found {
+                AuditFinding::NoFile(path) => (FindingKind::NoFile, path, "the file is gone"),
+                AuditFinding::OtherLength(path) => (
+                    FindingKind::OtherLength,
+                    path,
+                    "the file is not as long as it was sealed",
+                ),
+                AuditFinding::NoKey(path) => {
+                    (FindingKind::Stray, path, "no row is about this file")
+                }
+            };
+            watch.found(Finding {
+                kind,
+                log: None,
+                path: Some(path),
+                what: what.to_owned(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Hashes a segment's blocks, as far as it is durable.
+    fn scan_segment(&self, info: &SegmentInfo) -> Result<(Scan, u64), StoreError> {
+        let path = self.segment_path(info.id);
+        let disk = |error: io::Error| StoreError::of_disk(&error);
+        let file = self.disk.open(&path).map_err(disk)?;
+        let file = file.ok_or(StoreError::NotFound)?;
+        let mut length = file.length().map_err(disk)?;
+        if let Some(segment) = self.find_segment(info.id) {
+            length = length.min(segment.synced());
+        }
+        let scan = scan_file(Bytes(file.as_ref()), length, info.id.plane).map_err(disk)?;
+        Ok((scan, length))
+    }
+
+    fn find_segment(&self, id: SegmentId) -> Option<std::sync::Arc<Segment>> {
+        let segments = self.segments_now();
+        let found = segments.iter().find(|segment| segment.id == id);
+        found.map(std::sync::Arc::clone)
+    }
+
+    fn judge_segment(&self, info: &SegmentInfo, scan: &Scan, end: u64, watch: &mut dyn Watch) {
+        let path = self.segment_path(info.id);
+        let mut told = |kind, path: &str, what: String| {
+            watch.found(Finding {
+                kind,
+                log: None,
+                path: Some(path.to_owned()),
+                what,
+            });
+        };
+        for bad in &scan.bad {
+            let what = format!("no good block from byte {} to {}", bad.start, bad.end);
+            told(FindingKind::BadBytes, &path, what);
+        }
+        let is_sealed = matches!(info.state, State::Sealed | State::Compacting);
+        if !is_sealed || !scan.bad.is_empty() || end != info.bytes {
+            return;
+        }
+        let blocks = scan.frames.len() as u64;
+        if blocks != info.blocks {
+            let what = format!("{blocks} blocks of {}", info.blocks);
+            told(FindingKind::OtherBlocks, &path, what);
+        }
+        let right = sidecars_of(&scan.frames, info.bytes);
+        for (kind, right) in [(FileKind::Idx, &right.idx), (FileKind::Sum, &right.sum)] {
+            let path = info.id.path(&self.root, kind);
+            match self.read_file(&path) {
+                Some(found) if found == *right => {}
+                Some(_) => told(FindingKind::Index, &path, "wrong; made anew".to_owned()),
+                None => told(FindingKind::Index, &path, "missing; made anew".to_owned()),
+            }
+        }
+        if lock(&self.rebuilt).contains(&info.id.number) {
+            let path = info.id.path(&self.root, FileKind::Idx);
+            let what = "was missing or wrong; made anew by this look".to_owned();
+            told(FindingKind::Index, &path, what);
+        }
+    }
+
+    /// No durable commit is newer than its log's head.
+    fn check_newest(
+        &self,
+        newest: &BTreeMap<String, u64>,
+        watch: &mut dyn Watch,
+    ) -> Result<(), StoreError> {
+        // A group that was synced has its heads published when it lets go of this.
+        drop(lock(&self.catalog));
+        for (log, seq) in newest {
+            let head = self.newest(log)?.map_or(0, |head| head.seq);
+            if head < *seq {
+                watch.found(Finding {
+                    kind: FindingKind::NoHead,
+                    log: Some(log.clone()),
+                    path: None,
+                    what: format!("commit {seq} is durable, but the head is {head}"),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Every head has all its records behind it.
+    fn check_chains(&self, watch: &mut dyn Watch) -> Result<(), StoreError> {
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let page = self.scan(HEAD_PREFIX, after.as_deref(), PAGE_ROWS)?;
+            after = page.last().map(|(key, _)| key.clone());
+            for (key, value) in &page {
+                let head = Head::from_bytes(key, value)?;
+                let log = name_after(HEAD_PREFIX, key).unwrap_or_default();
+                if let Some(what) = self.walk_chain(log, &head, watch) {
+                    let (kind, log) = (FindingKind::NoChain, Some(log.to_owned()));
+                    let path = None;
+                    watch.found(Finding {
+                        kind,
+                        log,
+                        path,
+                        what,
+                    });
+                }
+            }
+            if page.len() < PAGE_ROWS {
+                return Ok(());
+            }
+        }
+    }
+
+    fn walk_chain(&self, log: &str, head: &Head, watch: &mut dyn Watch) -> Option<String> {
+        let (mut next, mut seq) = (Some(head.commit), head.seq);
+        while let Some(commit) = next {
+            let record = match self.record(&commit) {
+                Ok(record) => record,
+                Err(error) => return Some(format!("commit {seq}, {commit}: {error}")),
+            };
+            if record.log != log || record.seq != seq {
+                return Some(format!("{commit} is not commit {seq} of this log"));
+            }
+            next = record.prev;
+            seq = seq.saturating_sub(1);
+            if seq.is_multiple_of(1 << 12) && !watch.progress(0, 0) {
+                return None;
+            }
+        }
+        (seq > 0).then(|| format!("no commit before {}", seq + 1))
+    }
+
+    /// What rows hold lies in segments that are there.
+    fn check_claims(&self, watch: &mut dyn Watch) -> Result<(), StoreError> {
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let page = self.scan(HELD_PREFIX, after.as_deref(), PAGE_ROWS)?;
+            after = page.last().map(|(key, _)| key.clone());
+            let numbers: BTreeSet<u64> = {
+                let book = self.book();
+                book.accounts.keys().copied().collect()
+            };
+            for (key, value) in &page {
+                let held = HeldClaim::from_bytes(key, value)?;
+                // Both may have gone together since the page was read.
+                let is_there = self.value(key)?.is_some();
+                let gone = held.segments.iter().find(|n| !numbers.contains(n));
+                if let Some(number) = gone.filter(|_| is_there) {
+                    watch.found(Finding {
+                        kind: FindingKind::NoClaim,
+                        log: Some(held.log),
+                        path: None,
+                        what: format!("a held claim lies in segment {number}, which is gone"),
+                    });
+                }
+            }
+            if page.len() < PAGE_ROWS {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Bytes and blocks of a segment that is still written.
+    pub(crate) fn open_extent(&self, id: SegmentId) -> Option<(u64, u64)> {
+        self.find_segment(id)?.read(|content| match content {
+            Content::Open { index, .. } => {
+                let frames = index.frames();
+                let end = frames.last().map_or(0, Frame::end);
+                Some((end, frames.len() as u64))
+            }
+            Content::Sealed { .. } => None,
+        })
+    }
+}
