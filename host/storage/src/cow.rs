@@ -318,38 +318,16 @@ impl Disk for CowDisk {
         Ok(())
     }
 
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        let file = self.file(from)?.ok_or(io::ErrorKind::NotFound)?;
+        let mut entries = self.entries();
+        entries.insert(from.to_owned(), Entry::Removed);
+        entries.insert(to.to_owned(), Entry::File(file));
+        Ok(())
+    }
+
     fn remove(&self, path: &str) -> io::Result<()> {
         self.entries().insert(path.to_owned(), Entry::Removed);
         Ok(())
-    }
-}
-
-/// A redb file seen through a layer.
-#[derive(Debug)]
-pub(crate) struct CowBackend(pub(crate) Arc<CowFile>);
-
-impl redb::StorageBackend for CowBackend {
-    fn len(&self) -> io::Result<u64> {
-        self.0.length()
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        if self.0.read_at(out, offset)? == out.len() {
-            Ok(())
-        } else {
-            Err(io::ErrorKind::UnexpectedEof.into())
-        }
-    }
-
-    fn set_len(&self, length: u64) -> io::Result<()> {
-        File::set_len(self.0.as_ref(), length)
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.0.write_at(data, offset)
     }
 }

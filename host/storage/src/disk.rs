@@ -137,6 +137,10 @@ impl Disk for RealDisk {
         fs::File::open(self.path(path))?.sync_all()
     }
 
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        fs::rename(self.path(from), self.path(to))
+    }
+
     fn remove(&self, path: &str) -> io::Result<()> {
         none_if_missing(fs::remove_file(self.path(path))).map(|_| ())
     }

@@ -84,6 +84,11 @@ pub trait Disk: Send + Sync {
     /// # Errors
     /// What the system says.
     fn sync_folder(&self, path: &str) -> io::Result<()>;
+    /// Gives a file another name in the same folder, in place of whatever has that.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
     /// Unlinks a file, if it is there.
     ///
     /// # Errors
@@ -127,11 +132,11 @@ impl Effects {
     /// # Errors
     /// What the system says.
     pub fn real(folder: &Path) -> io::Result<Self> {
-        let disk = RealDisk::new(folder)?;
-        let path = disk.folder().join(CATALOG);
-        let open_kv = move || RedbKv::open(&path).map(|kv| Arc::new(kv) as Arc<dyn Kv>);
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk::new(folder)?);
+        let keys = Arc::clone(&disk);
+        let open_kv = move || RedbKv::open(keys, CATALOG).map(|kv| Arc::new(kv) as Arc<dyn Kv>);
         Ok(Self {
-            disk: Arc::new(disk),
+            disk,
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
             open_kv: Box::new(open_kv),
@@ -143,10 +148,12 @@ impl Effects {
     /// # Errors
     /// `NotFound` when there is no store in it; else what the system says.
     pub fn cow(disk: &CowDisk) -> io::Result<Self> {
-        let table = disk.file(CATALOG)?.ok_or(io::ErrorKind::NotFound)?;
-        let open_kv = move || RedbKv::open_cow(table).map(|kv| Arc::new(kv) as Arc<dyn Kv>);
+        let disk: Arc<dyn Disk> = Arc::new(disk.clone());
+        disk.open(CATALOG)?.ok_or(io::ErrorKind::NotFound)?;
+        let keys = Arc::clone(&disk);
+        let open_kv = move || RedbKv::open(keys, CATALOG).map(|kv| Arc::new(kv) as Arc<dyn Kv>);
         Ok(Self {
-            disk: Arc::new(disk.clone()),
+            disk,
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
             open_kv: Box::new(open_kv),
@@ -155,4 +162,4 @@ impl Effects {
 }
 
 /// The table of keys, in the store's folder.
-const CATALOG: &str = "catalog.redb";
+pub(crate) const CATALOG: &str = "catalog.redb";

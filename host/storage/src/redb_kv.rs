@@ -1,18 +1,21 @@
 //! The table of keys in a redb file: two-phase commit and quick repair.
 //!
-//! Must never go on after a failed batch without having looked whether it was done.
+//! Must never go on after a failed sync, nor after any other failed batch without having looked
+//! whether it was done.
 
+use std::io;
 use std::ops::Bound;
-use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use billet_segment::Pair;
-use redb::{Database, Durability, ReadableDatabase as _, StorageError, TableDefinition};
+use redb::{
+    Database, Durability, ReadableDatabase as _, StorageBackend, StorageError, TableDefinition,
+};
 
-use crate::cow::{CowBackend, CowFile};
 use crate::error::is_full;
 use crate::kv::scan_start;
-use crate::{Kv, KvChange, KvError};
+use crate::{Disk, File, Kv, KvChange, KvError};
 
 const TABLE: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("billet");
 /// Counts the batches, so that one can tell whether the last was done.
@@ -20,19 +23,62 @@ const COUNTER: &[u8] = b"!batches";
 const CACHE_BYTES: usize = 16 << 20;
 
 /// A redb file.
-#[derive(Debug)]
 pub struct RedbKv {
-    place: Place,
+    disk: Arc<dyn Disk>,
+    path: String,
     /// None after a failure, until it is opened again.
     database: Mutex<Option<Database>>,
+    /// Whether a sync of the file ever failed: nothing is known about it then.
+    is_lost: Arc<AtomicBool>,
 }
 
-/// Where its bytes are.
-#[derive(Debug)]
-enum Place {
-    Path(PathBuf),
-    /// A file that is only looked at.
-    Cow(Arc<CowFile>),
+impl std::fmt::Debug for RedbKv {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RedbKv").finish_non_exhaustive()
+    }
+}
+
+/// The file as redb uses it. The store's lock is the file's.
+struct Backend {
+    file: Arc<dyn File>,
+    is_lost: Arc<AtomicBool>,
+}
+
+impl std::fmt::Debug for Backend {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Backend").finish_non_exhaustive()
+    }
+}
+
+impl StorageBackend for Backend {
+    fn len(&self) -> io::Result<u64> {
+        self.file.length()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        if self.file.read_at(out, offset)? == out.len() {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::UnexpectedEof.into())
+        }
+    }
+
+    fn set_len(&self, bytes: u64) -> io::Result<()> {
+        self.file.set_len(bytes)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        // I1: what a batch says is durable before the batch returns.
+        let synced = self.file.sync_data();
+        if synced.is_err() {
+            self.is_lost.store(true, Ordering::Release);
+        }
+        synced
+    }
+
+    fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_at(bytes, offset)
+    }
 }
 
 fn failed(error: impl std::fmt::Display) -> KvError {
@@ -51,22 +97,52 @@ fn storage(error: StorageError) -> KvError {
 }
 
 impl RedbKv {
-    /// Opens the file, or makes it.
+    /// Opens the file of this name in the disk's own folder, or makes it.
     ///
     /// # Errors
     /// As the variants say.
-    pub fn open(path: &Path) -> Result<Self, KvError> {
-        Self::at(Place::Path(path.to_owned()))
+    pub fn open(disk: Arc<dyn Disk>, path: &str) -> Result<Self, KvError> {
+        let kv = Self {
+            disk,
+            path: path.to_owned(),
+            database: Mutex::default(),
+            is_lost: Arc::default(),
+        };
+        *kv.lock() = Some(kv.open_database()?);
+        Ok(kv)
     }
 
-    /// Opens a file of which nothing below changes.
-    pub(crate) fn open_cow(file: Arc<CowFile>) -> Result<Self, KvError> {
-        Self::at(Place::Cow(file))
+    fn open_database(&self) -> Result<Database, KvError> {
+        let io = |error: io::Error| kind(redb::Error::Io(error));
+        if let Some(file) = self.disk.open(&self.path).map_err(io)? {
+            return self.build(file);
+        }
+        // A file that is not whole yet must not be taken for one that was damaged.
+        let draft = format!("{}.new", self.path);
+        let database = self.build(self.disk.create(&draft).map_err(io)?)?;
+        write_batch(&database, 0, &[])?;
+        self.disk.rename(&draft, &self.path).map_err(io)?;
+        // I4: the table's own file must not vanish with what it says.
+        self.disk.sync_folder("").map_err(failed)?;
+        Ok(database)
     }
 
-    fn at(place: Place) -> Result<Self, KvError> {
-        let database = Mutex::new(Some(open_database(&place)?));
-        Ok(Self { place, database })
+    fn build(&self, file: Arc<dyn File>) -> Result<Database, KvError> {
+        let is_lost = Arc::clone(&self.is_lost);
+        let mut builder = Database::builder();
+        builder.set_cache_size(CACHE_BYTES);
+        let database = builder.create_with_backend(Backend { file, is_lost });
+        database.map_err(|error| kind(error.into()))
+    }
+
+    fn opened<'a>(&self, slot: &'a mut Option<Database>) -> Result<&'a Database, KvError> {
+        if self.is_lost.load(Ordering::Acquire) {
+            return Err(failed("a sync failed"));
+        }
+        match slot {
+            Some(database) => Ok(database),
+            None => Ok(slot.insert(self.open_database()?)),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Database>> {
@@ -80,7 +156,7 @@ impl RedbKv {
     ) -> Result<T, KvError> {
         let transaction = {
             let mut database = self.lock();
-            let database = opened(&mut database, &self.place)?;
+            let database = self.opened(&mut database)?;
             database.begin_read().map_err(|error| kind(error.into()))?
         };
         read(
@@ -88,35 +164,6 @@ impl RedbKv {
                 .open_table(TABLE)
                 .map_err(|error| kind(error.into()))?,
         )
-    }
-}
-
-fn open_database(place: &Place) -> Result<Database, KvError> {
-    let mut builder = Database::builder();
-    builder.set_cache_size(CACHE_BYTES);
-    let database = match place {
-        Place::Path(path) => builder.create(path),
-        Place::Cow(file) => builder.create_with_backend(CowBackend(Arc::clone(file))),
-    };
-    let database = database.map_err(|error| kind(error.into()))?;
-    if read_counter(&database).is_err() {
-        write_batch(&database, 0, &[])?;
-        let Place::Path(path) = place else {
-            return Ok(database);
-        };
-        // I4: the table's own file must not vanish with what it says.
-        let folder = path.parent().unwrap_or(Path::new("/"));
-        std::fs::File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(failed)?;
-    }
-    Ok(database)
-}
-
-fn opened<'a>(slot: &'a mut Option<Database>, place: &Place) -> Result<&'a Database, KvError> {
-    match slot {
-        Some(database) => Ok(database),
-        None => Ok(slot.insert(open_database(place)?)),
     }
 }
 
@@ -187,7 +234,7 @@ impl Kv for RedbKv {
 
     fn batch(&self, changes: &[KvChange]) -> Result<(), KvError> {
         let mut slot = self.lock();
-        let database = opened(&mut slot, &self.place)?;
+        let database = self.opened(&mut slot)?;
         let count = read_counter(database)? + 1;
         let Err(error) = write_batch(database, count, changes) else {
             return Ok(());
@@ -195,10 +242,13 @@ impl Kv for RedbKv {
         // A file that failed to be written is closed and read anew. Only "no room" is worth it:
         // after anything else the process ends.
         *slot = None;
+        if self.is_lost.load(Ordering::Acquire) {
+            return Err(failed("a sync failed"));
+        }
         if error != KvError::Full {
             return Err(error);
         }
-        let is_done = match open_database(&self.place) {
+        let is_done = match self.open_database() {
             Ok(database) => {
                 let is_done = read_counter(&database)? == count;
                 *slot = Some(database);

@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::{Effects, Kv, MemoryKv};
+use crate::effects::CATALOG;
+use crate::{Effects, Kv, KvError, MemoryKv, RedbKv};
 
 const SECTOR_BYTES: usize = 512;
 
@@ -93,6 +94,7 @@ struct World {
     full_from: Option<u64>,
     is_dead: bool,
     is_locked: bool,
+    keys_in_file: bool,
     now_ms: u64,
     draws: u64,
 }
@@ -181,13 +183,26 @@ impl Sim {
 
     /// The effects of this machine, for a store.
     pub fn effects(&self) -> Effects {
-        let kv: Arc<dyn Kv> = Arc::new(self.clone());
+        let (sim, keys_in_file) = (Arc::new(self.clone()), self.world().keys_in_file);
+        let open_kv = move || -> Result<Arc<dyn Kv>, KvError> {
+            if keys_in_file {
+                Ok(Arc::new(RedbKv::open(sim, CATALOG)?))
+            } else {
+                Ok(sim)
+            }
+        };
         Effects {
             disk: Arc::new(self.clone()),
             clock: Arc::new(self.clone()),
             random: Arc::new(self.clone()),
-            open_kv: Box::new(move || Ok(kv)),
+            open_kv: Box::new(open_kv),
         }
+    }
+
+    /// Keeps the table of keys in a file of the disk from now on, as the real world does, instead
+    /// of beside it: its bytes can be lost, too.
+    pub fn keep_keys_in_file(&self) {
+        self.world().keys_in_file = true;
     }
 
     /// Plans a fault.
@@ -271,6 +286,7 @@ impl Sim {
             durable: world.durable.clone(),
             now_ms: world.now_ms,
             draws: world.draws,
+            keys_in_file: world.keys_in_file,
             ..World::default()
         };
         let kv = Arc::new(MemoryKv::new(self.kv.rows()));
@@ -329,6 +345,7 @@ impl Sim {
             durable: entries,
             now_ms: world.now_ms,
             draws: world.draws,
+            keys_in_file: world.keys_in_file,
             ..World::default()
         };
         let kv = Arc::new(MemoryKv::new(self.kv.rows()));

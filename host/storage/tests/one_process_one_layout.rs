@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use billet_storage::sim::Sim;
-use billet_storage::{Config, Effects, Kv, MemoryKv, OpenError, RedbKv, Store};
+use billet_storage::{Config, Disk, Effects, Kv, MemoryKv, OpenError, RealDisk, RedbKv, Store};
 use common::{open, put, small};
 
 #[test]
@@ -83,7 +83,7 @@ fn a_malformed_key_is_named() {
 #[test]
 fn the_table_in_a_file_does_what_the_one_in_memory_does() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("table.redb");
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk::new(folder.path()).unwrap());
     let model = MemoryKv::new(BTreeMap::new());
     let mut seed = 7_u64;
     let mut draw = |below: u64| {
@@ -93,7 +93,7 @@ fn the_table_in_a_file_does_what_the_one_in_memory_does() {
         (seed >> 33) % below
     };
     for _ in 0..5 {
-        let kv = RedbKv::open(&path).unwrap();
+        let kv = RedbKv::open(Arc::clone(&disk), "table.redb").unwrap();
         for _ in 0..12 {
             let mut changes = Vec::new();
             for _ in 0..draw(6) {

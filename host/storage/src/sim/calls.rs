@@ -186,6 +186,18 @@ impl Disk for Sim {
         })
     }
 
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        let mut world = self.world();
+        if !world.now.contains_key(from) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        world.whole(format!("rename {from} {to}"), |world| {
+            if let Some(inode) = world.now.remove(from) {
+                world.now.insert(to.to_owned(), inode);
+            }
+        })
+    }
+
     fn remove(&self, path: &str) -> io::Result<()> {
         self.world().whole(format!("remove {path}"), |world| {
             world.now.remove(path);
