@@ -12,6 +12,8 @@ use billet_segment::{
     name_after, scan_file,
 };
 
+use billet_shard::Keep;
+
 use crate::segment::{Bytes, Content, Segment};
 use crate::store::lock;
 use crate::table::sidecars_of;
@@ -378,6 +380,8 @@ impl Store {
         while let Some(commit) = next {
             let record = match self.record(&commit) {
                 Ok(record) => record,
+                // Where the catalog is let go of once it is shipped, old records go with it.
+                Err(StoreError::NotFound) if self.may_be_gone(log, seq) => return None,
                 Err(error) => return Some(format!("commit {seq}, {commit}: {error}")),
             };
             if record.log != log || record.seq != seq {
@@ -390,6 +394,11 @@ impl Store {
             }
         }
         (seq > 0).then(|| format!("no commit before {}", seq + 1))
+    }
+
+    fn may_be_gone(&self, log: &str, seq: u64) -> bool {
+        self.config.retain.catalog != Keep::All
+            && matches!(self.published(log), Ok(Some(published)) if seq <= published.seq)
     }
 
     /// What rows hold lies in segments that are there.
