@@ -7,6 +7,7 @@ pub mod bench;
 pub mod clients;
 pub mod compose;
 pub mod conformance;
+pub mod oracles;
 pub mod served;
 pub mod text;
 

@@ -17,6 +17,9 @@ cargo xtask TASK
           AWS_SECRET_ACCESS_KEY
   conformance [--second | --endpoint URL] [GROUP or CASE]
           the suite of versitygw against the same (needs Go)
+  oracles
+          roots, exports and CIDs of target/release/billet beside those of other programs, which
+          are installed by pip and npm (needs Python and Node)
   bench [quick] [SECTION ...]
           Billet beside a plain server, an empty component and the peers that are installed
           (minio, versitygw); sections:
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
         Some("second-host") => second_host(),
         Some("clients") => xtask::clients::run(&words),
         Some("conformance") => xtask::conformance::run(&words),
+        Some("oracles") => xtask::oracles::run(),
         Some("bench") => xtask::bench::run(&words),
         Some("compose") => xtask::compose::run(words.first().map(String::as_str)),
         _ => Err(USAGE.to_owned()),
