@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{BlockCommand, BucketCommand, LogArguments, SegmentCommand};
+use crate::commands::{
+    BlockCommand, BucketCommand, Export, ImportFile, LogArguments, Prove, SegmentCommand, Verify,
+};
 use crate::config::{Config, ConfigError, Sources};
 
 /// An S3 gateway whose buckets are Merkle Search Trees.
@@ -37,6 +39,15 @@ pub enum Command {
     Block(BlockCommand),
     /// Show the commits of a bucket, the newest first.
     Log(LogArguments),
+    /// Write a bucket to a CAR file: the tree first, then the bodies.
+    Export(Export),
+    /// Check every block, link and digest of a CAR file or a bucket; or a proof. Exit status 3 is
+    /// damage.
+    Verify(Verify),
+    /// Write a CAR file that proves what is under a key, or that nothing is.
+    Prove(Prove),
+    /// Make a new bucket out of a CAR file, with the very same root.
+    Import(ImportFile),
 }
 
 /// What can be done with the configuration.

@@ -5,6 +5,7 @@
 
 mod block;
 mod bucket;
+mod carry;
 mod log;
 mod look;
 mod segment;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 pub use block::BlockCommand;
 pub use bucket::BucketCommand;
+pub use carry::{Export, ImportFile, Prove, Verify};
 pub use log::LogArguments;
 pub use look::LookFlags;
 pub use segment::SegmentCommand;
@@ -43,6 +45,10 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Segment(command) => segment::run(command),
         Command::Block(command) => block::run(command),
         Command::Log(arguments) => log::run(arguments),
+        Command::Export(command) => carry::export(command),
+        Command::Verify(command) => carry::verify(command),
+        Command::Prove(command) => carry::prove(command),
+        Command::Import(command) => carry::import(command),
     };
     match done {
         Ok(code) => code,

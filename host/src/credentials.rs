@@ -110,11 +110,16 @@ impl KeyPair {
     }
 
     fn principal(&self) -> Principal {
-        Principal {
-            id: hex::encode(Sha256::digest(format!("billet owner {}", self.owner))),
-            name: self.owner.clone(),
-        }
+        let (id, name) = owner(Some(&self.owner));
+        Principal { id, name }
     }
+}
+
+/// The canonical id of an owner and the name for display; of the default owner for none.
+pub fn owner(name: Option<&str>) -> (String, String) {
+    let name = name.unwrap_or(OWNER_DEFAULT);
+    let id = hex::encode(Sha256::digest(format!("billet owner {name}")));
+    (id, name.to_owned())
 }
 
 /// All key pairs, by access key.

@@ -57,8 +57,7 @@ impl Engine {
     /// # Errors
     /// When a component does not compile or imports what its world does not list.
     pub(crate) fn new(binaries: &Binaries<'_>) -> wasmtime::Result<Self> {
-        let engine = wasmtime::Engine::new(&config())?;
-        start_epochs(&engine)?;
+        let engine = bare()?;
         let (gateway, mst) = std::thread::scope(|scope| {
             let gateway = scope
                 .spawn(|| link(&engine, binaries.gateway, link_gateway).and_then(ServicePre::new));
@@ -80,8 +79,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::new`].
     pub(crate) fn reading() -> wasmtime::Result<Self> {
-        let engine = wasmtime::Engine::new(&config())?;
-        start_epochs(&engine)?;
+        let engine = bare()?;
         let mst = link(&engine, components::MST, link_mst).and_then(NativePre::new)?;
         Ok(Self {
             engine,
@@ -89,6 +87,16 @@ impl Engine {
             mst: Arc::new(mst),
         })
     }
+}
+
+/// An engine without components, its epochs counted.
+///
+/// # Errors
+/// As the system's for a thread, or when this machine is none that code can be made for.
+pub(crate) fn bare() -> wasmtime::Result<wasmtime::Engine> {
+    let engine = wasmtime::Engine::new(&config())?;
+    start_epochs(&engine)?;
+    Ok(engine)
 }
 
 fn config() -> Config {
@@ -138,20 +146,20 @@ fn link(
 
 /// What Rust's standard library imports by itself. Behind it is no environment; files and sockets
 /// are not there at all.
-fn link_std(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+pub(crate) fn link_std<T: WasiView + 'static>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     use p2::bindings::{cli, random};
     p2::add_to_linker_proxy_interfaces_async(linker)?;
     // The seed of its hash tables.
     random::insecure_seed::add_to_linker::<_, WasiRandom>(linker, |guest| {
         guest.ctx().ctx.random()
     })?;
-    cli::exit::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
-    cli::environment::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
-    cli::terminal_input::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
-    cli::terminal_output::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
-    cli::terminal_stdin::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
-    cli::terminal_stdout::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
-    cli::terminal_stderr::add_to_linker::<_, WasiCli>(linker, Guest::cli)
+    cli::exit::add_to_linker::<_, WasiCli>(linker, T::cli)?;
+    cli::environment::add_to_linker::<_, WasiCli>(linker, T::cli)?;
+    cli::terminal_input::add_to_linker::<_, WasiCli>(linker, T::cli)?;
+    cli::terminal_output::add_to_linker::<_, WasiCli>(linker, T::cli)?;
+    cli::terminal_stdin::add_to_linker::<_, WasiCli>(linker, T::cli)?;
+    cli::terminal_stdout::add_to_linker::<_, WasiCli>(linker, T::cli)?;
+    cli::terminal_stderr::add_to_linker::<_, WasiCli>(linker, T::cli)
 }
 
 fn link_gateway(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {

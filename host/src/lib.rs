@@ -9,6 +9,7 @@ mod apply;
 mod bindings;
 mod bodies;
 mod buffers;
+pub mod carry;
 pub mod cli;
 pub mod commands;
 pub mod components;

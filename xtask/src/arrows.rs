@@ -55,7 +55,10 @@ const ARROWS: &[(&str, &[&str])] = &[
             "billet-shard",
         ],
     ),
-    ("billet-host", &["billet-block", "billet-storage"]),
+    (
+        "billet-host",
+        &["billet-block", "billet-car", "billet-storage"],
+    ),
     (
         "billet-adapter-wasi-filesystem",
         &["billet-block", "billet-plain"],

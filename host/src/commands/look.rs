@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use futures::stream;
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 use time::macros::format_description;
 use tokio::sync::mpsc;
@@ -17,8 +18,8 @@ use tokio::sync::mpsc;
 use super::table::Table;
 use super::{resolve, settings};
 use crate::cli::ConfigFlags;
-use crate::config::Origin;
-use crate::inspect::{End, Failure, Input, Message, Request, ask};
+use crate::config::{Config, Origin};
+use crate::inspect::{End, Failure, Input, Message, Out, Request, Verdict, ask};
 use crate::logging;
 
 /// The exit status for damage.
@@ -66,11 +67,7 @@ pub(super) fn no_input() -> Input {
 /// A sentence that says what to do.
 pub(super) fn look(flags: LookFlags, request: Request, print: Print) -> Result<ExitCode, String> {
     let json = flags.json;
-    let config = resolve(ConfigFlags {
-        config: flags.config,
-        data_dir: flags.data_dir,
-        ..ConfigFlags::default()
-    })?;
+    let config = config(&flags)?;
     let level = config
         .entries()
         .find(|(setting, _)| setting.name == "log.level");
@@ -78,11 +75,46 @@ pub(super) fn look(flags: LookFlags, request: Request, print: Print) -> Result<E
         logging::start(config.text("log.level"), config.text("log.format"))?;
     }
     let settings = settings(&config)?;
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
-    let done = runtime.block_on(async {
+    exit(async move {
         let messages = ask(&settings, request, no_input()).await?;
         show(messages, print, json).await
-    });
+    })
+}
+
+/// The configuration that these flags lead to.
+///
+/// # Errors
+/// A sentence that says what to do.
+pub(super) fn config(flags: &LookFlags) -> Result<Config, String> {
+    resolve(ConfigFlags {
+        config: flags.config.clone(),
+        data_dir: flags.data_dir.clone(),
+        ..ConfigFlags::default()
+    })
+}
+
+/// Prints what something tells that needs no store; the exit status.
+///
+/// # Errors
+/// A sentence that says what to do.
+pub(super) fn offline(
+    json: bool,
+    work: impl AsyncFnOnce(&Out) -> Result<Verdict, Failure>,
+    print: Print,
+) -> Result<ExitCode, String> {
+    exit(async move {
+        let (out, messages) = Out::new();
+        let work = async {
+            let result = work(&out).await;
+            out.end(result).await;
+        };
+        tokio::join!(work, show(messages, print, json)).1
+    })
+}
+
+fn exit(work: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, String> {
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
+    let done = runtime.block_on(work);
     // What still runs, such as a long read that nobody waits for, is not waited for.
     runtime.shutdown_background();
     match done {
@@ -174,31 +206,36 @@ fn stopped(written: std::io::Result<()>) -> Result<Option<ExitCode>, Failure> {
     }
 }
 
+/// What is shown while nobody knows how much there is, and from then on.
+const SPINNER: &str = "{spinner} {human_pos} {msg}";
+const BAR: &str = "{wide_bar} {human_pos} of {human_len} {msg}, {eta} left";
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
 /// How far a long answer is, on standard error where that is a terminal.
 #[derive(Default)]
-struct Bar {
-    is_shown: bool,
-}
+struct Bar(Option<ProgressBar>);
 
 impl Bar {
     fn show(&mut self, what: &str, done: u64, all: u64) {
-        let mut terminal = std::io::stderr();
-        if !terminal.is_terminal() {
-            return;
+        let bar = self.0.get_or_insert_with(|| {
+            let bar = ProgressBar::no_length();
+            bar.set_style(style(SPINNER));
+            bar
+        });
+        if all > 0 && bar.length() != Some(all) {
+            bar.set_length(all);
+            bar.set_style(style(BAR));
         }
-        let all = if all == 0 {
-            String::new()
-        } else {
-            format!(" of {all}")
-        };
-        // A terminal that is gone shows nothing.
-        let _ = write!(terminal, "\r\x1b[K{what}: {done}{all}");
-        self.is_shown = true;
+        bar.set_message(what.to_owned());
+        bar.set_position(done);
     }
 
     fn clear(&mut self) {
-        if std::mem::take(&mut self.is_shown) {
-            let _ = write!(std::io::stderr(), "\r\x1b[K");
+        if let Some(bar) = self.0.take() {
+            bar.finish_and_clear();
         }
     }
 }

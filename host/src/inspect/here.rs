@@ -41,6 +41,9 @@ pub(super) async fn ask(
     request: Request,
     input: Input,
 ) -> Result<mpsc::Receiver<Message>, Failure> {
+    if request.writes() {
+        return change(settings, request, input).await;
+    }
     let folder = settings.data_dir.clone();
     let before = mark(&folder).map_err(|error| no_store(&folder, &error))?;
     let is_locked = billet_storage::is_locked(&folder);
@@ -75,6 +78,50 @@ fn no_store(folder: &Path, error: &io::Error) -> Failure {
         ));
     }
     Failure::new(format!("{}: {error}", folder.display()))
+}
+
+/// Does what changes a store, in the folder itself and under its lock.
+async fn change(
+    settings: &Settings,
+    request: Request,
+    input: Input,
+) -> Result<mpsc::Receiver<Message>, Failure> {
+    let inside = open_to_write(settings.clone()).await?;
+    let (out, messages) = Out::new();
+    tokio::spawn(async move {
+        let result = answer(request, input, &inside, &out).await;
+        let storage = Arc::clone(inside.storage());
+        drop(inside);
+        let closed = tokio::task::spawn_blocking(move || storage.close()).await;
+        if !matches!(closed, Ok(Ok(()))) {
+            // What was acknowledged is safe all the same: the next start recovers it.
+            tracing::warn!("the store could not be closed");
+        }
+        out.end(result).await;
+    });
+    Ok(messages)
+}
+
+/// Opens the store as a daemon would, with its lock; makes one where there is none.
+async fn open_to_write(settings: Settings) -> Result<Inside, Failure> {
+    let folder = settings.data_dir.display().to_string();
+    let opened = tokio::task::spawn_blocking(move || {
+        std::fs::create_dir_all(&settings.data_dir)
+            .map_err(|error| Failure::new(error.to_string()))?;
+        let storage = Storage::open(&settings).map_err(|error| Failure::new(error.to_string()))?;
+        let effects = Effects {
+            storage: Arc::new(storage),
+            buffers: Arc::new(Buffers::new(settings.buffers)),
+            metrics: Arc::default(),
+            stopping: AtomicBool::new(false),
+        };
+        let files = Arc::new(move || billet_storage::list_files(&settings.data_dir));
+        Ok::<_, Failure>(Inside::new(Arc::new(effects), None, files))
+    });
+    let opened = opened
+        .await
+        .map_err(|error| Failure::new(error.to_string()))?;
+    opened.map_err(|failure| failure.about(&folder))
 }
 
 async fn open(settings: Settings) -> Result<Inside, Failure> {

@@ -8,8 +8,10 @@ use std::sync::Arc;
 use tokio::sync::OnceCell;
 
 use super::Failure;
+use crate::carry::Inspector;
 use crate::effects::Effects;
 use crate::engine::Engine;
+use crate::metrics::Metrics;
 use crate::mst::Mst;
 use crate::storage::Storage;
 
@@ -45,21 +47,38 @@ impl Inside {
         Arc::clone(&self.files)
     }
 
+    /// Where what was done is counted.
+    pub(crate) fn metrics(&self) -> &Arc<Metrics> {
+        &self.effects.metrics
+    }
+
+    async fn engine(&self) -> Result<&Engine, Failure> {
+        let made = self.engine.get_or_try_init(|| async {
+            let made = tokio::task::spawn_blocking(Engine::reading).await;
+            let made = made.map_err(|error| Failure::new(error.to_string()))?;
+            made.map_err(|error| Failure::new(format!("the component: {error:#}")))
+        });
+        made.await
+    }
+
+    /// Instances that read blocks from wherever they are told.
+    ///
+    /// # Errors
+    /// When the component does not compile.
+    pub(crate) async fn inspector(&self) -> Result<Inspector, Failure> {
+        let engine = self.engine().await?;
+        let made = Inspector::of(&engine.engine, engine.mst.instance_pre().component());
+        made.map_err(|error| Failure::new(format!("the component: {error:#}")))
+    }
+
     /// What reads buckets.
     ///
     /// # Errors
     /// When the component does not compile.
     pub(crate) async fn mst(&self) -> Result<&Arc<Mst>, Failure> {
-        let engine = self
-            .engine
-            .get_or_try_init(|| async {
-                let made = tokio::task::spawn_blocking(Engine::reading).await;
-                let made = made.map_err(|error| Failure::new(error.to_string()))?;
-                made.map_err(|error| Failure::new(format!("the component: {error:#}")))
-            })
-            .await?;
+        let engine = self.engine().await?;
         let mst = self.mst.get_or_init(|| async {
-            // The writer is never called, so its instance is never made.
+            // The writer is called by an import alone; until then its instance is not made.
             Arc::new(Mst::start(engine, &self.effects, 1, 1))
         });
         Ok(mst.await)

@@ -15,6 +15,7 @@
 
 mod block;
 mod bucket;
+mod carry;
 mod client;
 mod frames;
 mod here;
@@ -25,6 +26,7 @@ mod request;
 mod segment;
 mod socket;
 
+pub(crate) use carry::{faults, proof_line, summary, telling};
 pub(crate) use client::ask;
 pub(crate) use frames::{End, Message};
 pub(crate) use inside::Inside;
@@ -54,5 +56,15 @@ pub(crate) async fn answer(
             keys,
         } => log::log(inside, &bucket, limit, keys, out).await,
         Request::BlockGet { cid } => block::get(inside, &cid, out).await,
+        Request::Export { bucket, root } => {
+            carry::export(inside, &bucket, root.as_deref(), out).await
+        }
+        Request::Verify { bucket, root } => {
+            carry::verify(inside, &bucket, root.as_deref(), out).await
+        }
+        Request::Prove { bucket, key, root } => {
+            carry::prove(inside, &bucket, &key, root.as_deref(), out).await
+        }
+        Request::Import { path, bucket } => carry::import(inside, path, bucket, out).await,
     }
 }

@@ -56,6 +56,16 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// The same, saying what it is about.
+    pub(crate) fn about(self, what: &str) -> Self {
+        Self {
+            text: format!("{what}: {}", self.text),
+            ..self
+        }
+    }
+}
+
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {

@@ -2,7 +2,11 @@
 //!
 //! Must never carry a secret: whoever may open the socket sees it.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
+
+use crate::carry::Import;
 
 /// A question about a store, as JSON `{"request": "bucket-list", …}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,4 +45,41 @@ pub(crate) enum Request {
         /// Its name, as text.
         cid: String,
     },
+    /// The bytes of a CAR of a bucket.
+    Export {
+        /// Its name.
+        bucket: String,
+        /// Another root than the newest, as text.
+        root: Option<String>,
+    },
+    /// A line for each thing that is wrong with a bucket, and one in the end.
+    Verify {
+        /// Its name.
+        bucket: String,
+        /// Another root than the newest, as text.
+        root: Option<String>,
+    },
+    /// The bytes of a CAR that proves what is under a key, and a line that says what is.
+    Prove {
+        /// The bucket's name.
+        bucket: String,
+        /// The key.
+        key: String,
+        /// Another root than the newest, as text.
+        root: Option<String>,
+    },
+    /// A new bucket out of a file that whoever answers can read.
+    Import {
+        /// The CAR file.
+        path: PathBuf,
+        /// The bucket to be.
+        bucket: Import,
+    },
+}
+
+impl Request {
+    /// Whether it asks for a change.
+    pub(crate) const fn writes(&self) -> bool {
+        matches!(self, Self::Import { .. })
+    }
 }

@@ -1,0 +1,191 @@
+//! A CAR file as a new bucket: checked to its last byte, then stored, then one commit.
+//!
+//! Must never make a bucket of a file that is not whole: what was stored until then is garbage
+//! that no commit names.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use billet_block::Cid;
+use billet_storage::{ClaimId, Store, StoreError};
+use serde::{Deserialize, Serialize};
+
+use super::check::Faults;
+use super::{Archive, Blocks as _, CarryError, Checked, Inspector, Progress, verify_archive};
+use crate::apply;
+use crate::bindings::exports::billet::bucket::changes::{CreateBucket, ImportRoot, Op};
+use crate::bindings::exports::billet::bucket::objects::Refusal;
+use crate::metrics::Metrics;
+use crate::mst::{Lost, Mst};
+use crate::storage::Storage;
+
+/// Bytes of blocks that are staged at once; so many are written at once and not kept in memory.
+const STAGE_BYTES: usize = 8 << 20;
+
+/// Shortest and longest name of a bucket.
+const NAME_BYTES: std::ops::RangeInclusive<usize> = 3..=63;
+
+/// The bucket to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Import {
+    pub(crate) name: String,
+    /// Canonical id of the owner, and the name for display.
+    pub(crate) owner: (String, String),
+    pub(crate) region: String,
+    pub(crate) space: String,
+}
+
+/// What came of an import.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Imported {
+    /// The bucket's root.
+    pub root: String,
+    /// What was checked on the way.
+    pub checked: Checked,
+}
+
+/// Where a bucket is made.
+pub(crate) struct Target<'a> {
+    pub(crate) storage: &'a Arc<Storage>,
+    pub(crate) mst: &'a Arc<Mst>,
+    pub(crate) metrics: &'a Arc<Metrics>,
+}
+
+/// Makes a bucket of a file.
+///
+/// # Errors
+/// `Damaged` after faults were told, `Refused` when there is such a bucket; there is no new one.
+pub(crate) async fn import(
+    inspector: &Inspector,
+    target: Target<'_>,
+    path: &Path,
+    bucket: Import,
+    progress: Arc<Progress>,
+    fault: Faults,
+) -> Result<Imported, CarryError> {
+    check_name(&bucket.name)?;
+    refuse_existing(target.mst, &bucket.name).await?;
+    let verified = verify_archive(inspector, path, Arc::clone(&progress), fault).await?;
+    let (checked, archive) = verified;
+    if checked.faults > 0 {
+        let text = format!("{} faults: nothing was imported", checked.faults);
+        return Err(CarryError::Damaged(text));
+    }
+    let (root, state) = match *archive.roots() {
+        [root, ref state @ ..] => (root, state.first().copied()),
+        [] => return Err(CarryError::Damaged("no root".to_owned())),
+    };
+    let space = bucket.space.clone();
+    progress.begin(checked.bytes);
+    let fed = target
+        .storage
+        .run(move |store| feed(store, &archive, &space, &progress));
+    let claims = fed
+        .await
+        .map_err(|error| CarryError::Failed(format!("the store: {error:?}")))?;
+    let op = Op::ImportRoot(ImportRoot {
+        bucket: CreateBucket {
+            owner: bucket.owner.0,
+            owner_name: bucket.owner.1,
+            region: bucket.region,
+            space: bucket.space,
+        },
+        root: root.to_bytes().to_vec(),
+        state: state.map(|state| state.to_bytes().to_vec()),
+        claims,
+    });
+    let done = apply::apply(target.mst, target.metrics, bucket.name, vec![op]).await;
+    let outcome = done.map_err(|Lost| lost())?.pop();
+    match outcome.ok_or_else(lost)? {
+        Ok(_) => Ok(Imported {
+            root: root.to_string(),
+            checked,
+        }),
+        Err(Refusal::BucketExists(_)) => Err(exists()),
+        Err(refusal) => Err(CarryError::Refused(format!("not imported: {refusal:?}"))),
+    }
+}
+
+fn lost() -> CarryError {
+    CarryError::Failed("the instance ended: the bucket may have been made".to_owned())
+}
+
+fn exists() -> CarryError {
+    CarryError::Refused("there is a bucket of this name already".to_owned())
+}
+
+/// Refuses what no request could name.
+fn check_name(name: &str) -> Result<(), CarryError> {
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let fits = NAME_BYTES.contains(&name.len())
+        && name
+            .bytes()
+            .all(|byte| is_plain(byte) || byte == b'-' || byte == b'.')
+        && name.bytes().next().is_some_and(is_plain)
+        && name.bytes().next_back().is_some_and(is_plain)
+        && !name.contains("..");
+    if fits {
+        Ok(())
+    } else {
+        let text = format!("{name:?} is no name for a bucket: use --bucket");
+        Err(CarryError::Refused(text))
+    }
+}
+
+async fn refuse_existing(mst: &Mst, name: &str) -> Result<(), CarryError> {
+    let name = name.to_owned();
+    let head = mst.read(|accessor, native| {
+        Box::pin(async move {
+            let buckets = native.billet_bucket_buckets();
+            buckets.call_head(accessor, name).await
+        })
+    });
+    match head.await {
+        Ok(Err(Refusal::NoSuchBucket)) => Ok(()),
+        Ok(Ok(_)) => Err(exists()),
+        Ok(Err(refusal)) => Err(CarryError::Failed(format!("{refusal:?}"))),
+        Err(Lost) => Err(CarryError::Failed("an instance ended early".to_owned())),
+    }
+}
+
+/// Stores the blocks of a file; the claims over them. Leaves come first: they take longest, and
+/// their claim counts from its end.
+fn feed(
+    store: &Arc<Store>,
+    archive: &Archive,
+    space: &str,
+    progress: &Progress,
+) -> Result<Vec<ClaimId>, StoreError> {
+    let read = |cid: &Cid| archive.block(cid).map_err(|_| StoreError::Corrupt(*cid));
+    let mut claims = Vec::new();
+    let leaves = archive.in_order(true);
+    if !leaves.is_empty() {
+        let mut body = store.begin_body(space)?;
+        for cid in leaves {
+            let bytes = read(&cid)?;
+            body.append(cid, &bytes)?;
+            progress.add(bytes.len());
+        }
+        claims.push(body.finish()?);
+    }
+    let mut stage = || {
+        let (mut batch, mut length) = (Vec::new(), 0);
+        let blocks = archive.in_order(false);
+        let last = blocks.len();
+        for (index, cid) in blocks.into_iter().enumerate() {
+            let bytes = read(&cid)?;
+            length += bytes.len();
+            batch.push((cid, bytes));
+            if length >= STAGE_BYTES || index + 1 == last {
+                claims.push(store.stage(space, std::mem::take(&mut batch))?);
+                length = 0;
+            }
+        }
+        Ok(())
+    };
+    let staged: Result<(), StoreError> = stage();
+    if staged.is_err() {
+        store.discard_pending(&claims);
+    }
+    staged.map(|()| claims)
+}
