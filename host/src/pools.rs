@@ -28,7 +28,7 @@ use crate::peers::Peer;
 
 const READS_PER_INSTANCE: usize = 16;
 const WRITES_PER_INSTANCE: usize = 4;
-const REQUESTS_PER_INSTANCE: usize = 128;
+const REQUESTS_PER_INSTANCE: usize = 1_024;
 /// How long a request waits for a permit.
 const PERMIT_MS_MAX: u64 = 1_000;
 /// How long an answer's head may take after the request's body has ended.

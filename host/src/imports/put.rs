@@ -128,7 +128,8 @@ impl Cutter {
         let taken = ready!(taking.as_mut().poll(cx));
         self.taking = None;
         match taken {
-            Ok(buffer) => {
+            Ok(mut buffer) => {
+                buffer.bytes_mut().clear();
                 self.filling = Some(buffer);
                 Poll::Ready(Ok(()))
             }

@@ -52,9 +52,12 @@ impl Store {
     /// # Errors
     /// As [`Store::block`]; `out` is empty then.
     pub fn read_leaf(&self, cid: &Cid, out: &mut Vec<u8>) -> Result<(), StoreError> {
-        out.clear();
-        self.check_alive()?;
+        if let Err(error) = self.check_alive() {
+            out.clear();
+            return Err(error);
+        }
         if let Some(bytes) = self.book().staged(cid) {
+            out.clear();
             out.extend_from_slice(&bytes);
             return Ok(());
         }
@@ -214,9 +217,8 @@ impl Store {
     }
 }
 
-/// Whether a block is as it was written.
+/// Whether a block is as it was written. What `out` held is written over, not zeroed first.
 fn read_checked(file: &dyn File, frame: &Frame, out: &mut Vec<u8>) -> bool {
-    out.clear();
     out.resize(frame.length as usize, 0);
     let is_whole = file
         .read_at(out, frame.payload())
