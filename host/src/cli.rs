@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    BlockCommand, BucketCommand, Export, ImportFile, LogArguments, Prove, SegmentCommand, Verify,
+    BlockCommand, BucketCommand, Export, FsckArguments, ImportFile, LogArguments, Prove,
+    SegmentCommand, TreeArguments, Verify,
 };
 use crate::config::{Config, ConfigError, Sources};
 
@@ -39,6 +40,10 @@ pub enum Command {
     Block(BlockCommand),
     /// Show the commits of a bucket, the newest first.
     Log(LogArguments),
+    /// Show the nodes of a bucket's tree.
+    Tree(TreeArguments),
+    /// Check the whole store; exit status 3 when something is damaged.
+    Fsck(FsckArguments),
     /// Write a bucket to a CAR file: the tree first, then the bodies.
     Export(Export),
     /// Check every block, link and digest of a CAR file or a bucket; or a proof. Exit status 3 is

@@ -6,10 +6,12 @@
 mod block;
 mod bucket;
 mod carry;
+mod fsck;
 mod log;
 mod look;
 mod segment;
 mod table;
+mod tree;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,9 +20,11 @@ use std::sync::Arc;
 pub use block::BlockCommand;
 pub use bucket::BucketCommand;
 pub use carry::{Export, ImportFile, Prove, Verify};
+pub use fsck::FsckArguments;
 pub use log::LogArguments;
 pub use look::LookFlags;
 pub use segment::SegmentCommand;
+pub use tree::TreeArguments;
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -45,6 +49,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Segment(command) => segment::run(command),
         Command::Block(command) => block::run(command),
         Command::Log(arguments) => log::run(arguments),
+        Command::Tree(arguments) => tree::run(arguments),
+        Command::Fsck(arguments) => fsck::run(arguments),
         Command::Export(command) => carry::export(command),
         Command::Verify(command) => carry::verify(command),
         Command::Prove(command) => carry::prove(command),

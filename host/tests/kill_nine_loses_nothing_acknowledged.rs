@@ -8,8 +8,13 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    missing_docs
+    missing_docs,
+    dead_code,
+    unreachable_pub
 )]
+
+#[path = "support/look.rs"]
+mod look;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -478,7 +483,14 @@ fn round(folder: &Path, random: &mut Random, all: &mut [Memory], configured: &mu
         let mut daemon = daemon;
         daemon.kill().unwrap();
     });
+    check(folder);
     count.load(Ordering::SeqCst)
+}
+
+/// What the dead daemon left is whole, as far as anybody can tell without changing it.
+fn check(store: &Path) {
+    let (lines, code) = look::lines(store, &["fsck"]);
+    assert_eq!(code, 0, "{lines:#?}");
 }
 
 /// Small segments, so that rounds seal some.

@@ -107,6 +107,38 @@ fn check_answers(store: &Path, root: &str) {
     );
 }
 
+/// The tree's nodes hold every key once, a prefix leads to those that have it, and all is whole.
+fn check_tree(store: &Path, root: &str) {
+    let nodes = look::whole(store, &["tree", "photos"]);
+    assert_eq!(nodes[0]["cid"], root);
+    let keys = |nodes: &[serde_json::Value]| -> Vec<String> {
+        let entries = nodes
+            .iter()
+            .flat_map(|node| node["entries"].as_array().unwrap());
+        let keys = entries.map(|entry| entry["key"].as_str().unwrap().to_owned());
+        keys.collect()
+    };
+    let mut all = keys(&nodes);
+    all.sort();
+    let expected = (0..40).filter(|index| *index != 2);
+    let mut expected: Vec<_> = expected.map(|index| format!("2026/{index}.jpg")).collect();
+    expected.extend(["big".to_owned(), "last\n\u{1b}[2J".to_owned()]);
+    expected.sort();
+    assert_eq!(all, expected);
+    let some = look::whole(
+        store,
+        &["tree", "photos", "--prefix", "2026/3", "--root", root],
+    );
+    assert!(some.len() <= nodes.len());
+    let found = keys(&some)
+        .into_iter()
+        .filter(|key| key.starts_with("2026/3"));
+    assert_eq!(found.count(), 11);
+    let (findings, code) = look::lines(store, &["fsck"]);
+    assert_eq!(code, 0, "{findings:?}");
+    assert_eq!(findings.last().unwrap()["keys"], 41);
+}
+
 fn check_segments(store: &Path) {
     let segments = look::whole(store, &["segment", "ls"]);
     assert!(segments.len() >= 2);
@@ -130,6 +162,7 @@ fn looking_changes_no_byte() {
     assert_eq!(mode & 0o777, 0o600);
     check_answers(&store, &root);
     check_segments(&store);
+    check_tree(&store, &root);
     let with = look(&store, &root);
     daemon.kill().unwrap();
     tear(&store);
@@ -138,6 +171,7 @@ fn looking_changes_no_byte() {
     assert_eq!(look(&store, &root), with);
     check_answers(&store, &root);
     check_segments(&store);
+    check_tree(&store, &root);
     assert_eq!(look::digests(&store), before, "no byte, no file");
 
     let mut daemon = Daemon::start(Path::new(PROGRAM), &store, &[]).unwrap();

@@ -24,6 +24,7 @@ pub use export::export;
 pub use import::Imported;
 pub(crate) use import::{Import, Target, import};
 pub use inspector::Inspector;
+pub(crate) use inspector::{failed, flow};
 pub use proof::{Proven, prove, verify_proof};
 
 /// Why something was not done.

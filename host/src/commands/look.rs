@@ -225,6 +225,10 @@ impl Bar {
             bar.set_style(style(SPINNER));
             bar
         });
+        if all == 0 && bar.length().is_some() {
+            bar.unset_length();
+            bar.set_style(style(SPINNER));
+        }
         if all > 0 && bar.length() != Some(all) {
             bar.set_length(all);
             bar.set_style(style(BAR));

@@ -18,6 +18,7 @@ mod bucket;
 mod carry;
 mod client;
 mod frames;
+mod fsck;
 mod here;
 mod inside;
 mod log;
@@ -25,6 +26,7 @@ mod out;
 mod request;
 mod segment;
 mod socket;
+mod tree;
 
 pub(crate) use carry::{faults, proof_line, summary, telling};
 pub(crate) use client::ask;
@@ -55,6 +57,12 @@ pub(crate) async fn answer(
             limit,
             keys,
         } => log::log(inside, &bucket, limit, keys, out).await,
+        Request::Tree {
+            bucket,
+            prefix,
+            root,
+        } => tree::tree(inside, &bucket, &prefix, root.as_deref(), out).await,
+        Request::Fsck => fsck::fsck(inside, out).await,
         Request::BlockGet { cid } => block::get(inside, &cid, out).await,
         Request::Export { bucket, root } => {
             carry::export(inside, &bucket, root.as_deref(), out).await

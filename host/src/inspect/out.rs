@@ -152,6 +152,11 @@ impl Out {
         let _ = self.0.try_send(Message::Progress { what, done, all });
     }
 
+    /// Whether nobody reads any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
+
     /// Says how it ended.
     pub(crate) async fn end(&self, result: Result<Verdict, Failure>) {
         let end = match result {

@@ -40,6 +40,17 @@ pub(crate) enum Request {
         /// At most so many changed keys of each.
         keys: u32,
     },
+    /// A line for each node of a bucket's tree.
+    Tree {
+        /// The bucket's name.
+        bucket: String,
+        /// Only nodes on the way to keys that begin with this.
+        prefix: String,
+        /// The tree of this root, as text, instead of the newest one.
+        root: Option<String>,
+    },
+    /// A line for each finding, and one that sums up.
+    Fsck,
     /// The bytes of a block.
     BlockGet {
         /// Its name, as text.

@@ -1,0 +1,258 @@
+//! `billet fsck` finds each kind of damage that is done to a copy of a store, names bucket and key
+//! where there is one, changes nothing, and is content with the store itself.
+//!
+//! `BILLET_SEED` replays the places of flipped bytes.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
+#![allow(clippy::arithmetic_side_effects, dead_code, unreachable_pub)]
+
+#[path = "support/look.rs"]
+mod look;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use billet_client::daemon::Daemon;
+use billet_client::{Client, Request};
+use billet_storage::{Kv, RealDisk, RedbKv};
+use serde_json::Value;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_billet");
+const KEYS: usize = 30;
+
+fn fill(client: &mut Client) {
+    assert_eq!(client.put("/photos", b"").unwrap().status, 200);
+    for index in 0..KEYS {
+        let body = vec![index as u8; 2000 + index];
+        let path = format!("/photos/{index:02}");
+        assert_eq!(client.put(&path, &body).unwrap().status, 200);
+    }
+    let long: Vec<u8> = (0..(2_usize << 20) + 9)
+        .map(|at| (at / 977) as u8)
+        .collect();
+    assert_eq!(client.put("/photos/long", &long).unwrap().status, 200);
+    let created = client.send(Request {
+        method: "POST",
+        path: "/photos/parts",
+        query: &[("uploads", "")],
+        ..Request::default()
+    });
+    let upload = created.unwrap().element("UploadId").unwrap();
+    let part = client.send(Request {
+        method: "PUT",
+        path: "/photos/parts",
+        query: &[("partNumber", "1"), ("uploadId", &upload)],
+        body: billet_client::Body::Bytes(b"a part"),
+        ..Request::default()
+    });
+    assert_eq!(part.unwrap().status, 200);
+}
+
+/// A copy of a store's files.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let (entry, name) = entry
+            .map(|entry| (entry.path(), entry.file_name()))
+            .unwrap();
+        if entry.is_dir() {
+            copy(&entry, &to.join(name));
+        } else if entry.is_file() {
+            std::fs::copy(&entry, to.join(name)).unwrap();
+        }
+    }
+}
+
+fn flip(path: &Path, at: usize) {
+    let mut bytes = std::fs::read(path).unwrap();
+    bytes[at] ^= 0x10;
+    std::fs::write(path, bytes).unwrap();
+}
+
+/// The findings over a store, which does not change; the exit status.
+fn check(store: &Path) -> (Vec<Value>, i32) {
+    let before = look::digests(store);
+    let (lines, code) = look::lines(store, &["fsck"]);
+    assert_eq!(look::digests(store), before, "a check changes no byte");
+    let all = lines.len();
+    let findings: Vec<_> = lines
+        .into_iter()
+        .filter(|line| line.get("finding").is_some())
+        .collect();
+    assert!(
+        all == findings.len() + 1 || code == 1,
+        "the last line sums up"
+    );
+    (findings, code)
+}
+
+fn has(findings: &[Value], field: &str, value: &str) -> bool {
+    findings.iter().any(|line| line[field] == value)
+}
+
+/// Every finding of a block names the bucket; the keys it names.
+fn keys(findings: &[Value]) -> BTreeSet<String> {
+    let of_blocks = findings
+        .iter()
+        .filter(|line| line["finding"] == "not-closed");
+    let keys = of_blocks.map(|line| {
+        assert_eq!(line["bucket"], "photos");
+        line["key"].as_str().unwrap_or_default().to_owned()
+    });
+    keys.collect()
+}
+
+struct Scene {
+    _folder: tempfile::TempDir,
+    origin: PathBuf,
+    copies: usize,
+}
+
+impl Scene {
+    fn store(&mut self) -> PathBuf {
+        self.copies += 1;
+        let store = self.origin.with_file_name(format!("copy-{}", self.copies));
+        copy(&self.origin, &store);
+        store
+    }
+}
+
+fn scene() -> Scene {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let origin = folder.path().join("store");
+    let mut daemon = Daemon::start(Path::new(PROGRAM), &origin, &[]).unwrap();
+    fill(&mut daemon.client());
+    let (findings, code) = look::lines(&origin, &["fsck"]);
+    assert_eq!((findings.len(), code), (1, 0), "{findings:?} while it runs");
+    assert!(daemon.terminate().unwrap().success());
+    Scene {
+        _folder: folder,
+        origin,
+        copies: 0,
+    }
+}
+
+#[test]
+fn fsck_finds_every_kind_of_damage() {
+    let seed: u64 = std::env::var("BILLET_SEED").map_or(11, |text| text.parse().unwrap());
+    println!("BILLET_SEED={seed}");
+    let mut scene = scene();
+    let (findings, code) = check(&scene.origin.clone());
+    assert_eq!((findings.len(), code), (0, 0), "{findings:?}");
+    flipped_bytes(&mut scene, seed);
+    files(&mut scene);
+    rows(&mut scene);
+}
+
+/// A byte of a block that a bucket reaches, in both planes.
+fn flipped_bytes(scene: &mut Scene, seed: u64) {
+    for plane in ["data", "catalog"] {
+        let store = scene.store();
+        let path = look::segments(&store, plane)[0].clone();
+        let number: u64 = path.file_stem().unwrap().to_str().unwrap()[4..]
+            .parse()
+            .unwrap();
+        let shown = look::whole(&store, &["segment", "show", &number.to_string()]);
+        let blocks: Vec<_> = shown
+            .iter()
+            .filter(|line| line["commit"].is_null())
+            .collect();
+        // Of the catalog the newest, which is the newest state, node or manifest.
+        let block = match plane {
+            "data" => blocks[seed as usize % KEYS],
+            _ => blocks[blocks.len() - 1],
+        };
+        let end = block["offset"].as_u64().unwrap() + 40 + block["bytes"].as_u64().unwrap() - 9;
+        flip(&path, end as usize);
+        let (findings, code) = check(&store);
+        assert_eq!(code, 3, "{plane}: {findings:?}");
+        assert!(
+            has(&findings, "finding", "bad-bytes"),
+            "{plane}: {findings:?}"
+        );
+        let cid = block["cid"].as_str().unwrap();
+        if plane == "data" {
+            assert!(has(&findings, "cid", cid), "{findings:?}");
+            assert_eq!(keys(&findings).len(), 1, "{findings:?}");
+        }
+        let (lines, code) = look::lines(&store, &["segment", "verify", &number.to_string()]);
+        assert_eq!((lines[0]["verdict"].as_str(), code), (Some("damaged"), 3));
+        let (_, code) = look::lines(&store, &["block", "get", cid]);
+        assert_eq!(code, 3, "never served");
+    }
+}
+
+fn files(scene: &mut Scene) {
+    let store = scene.store();
+    std::fs::remove_file(&look::segments(&store, "data")[0]).unwrap();
+    let (findings, code) = check(&store);
+    assert_eq!(code, 3);
+    assert!(has(&findings, "finding", "no-file") && has(&findings, "finding", "lost"));
+    assert_eq!(
+        keys(&findings).len(),
+        KEYS + 1,
+        "each key is named: {findings:?}"
+    );
+
+    let store = scene.store();
+    let path = look::segments(&store, "data")[0].clone();
+    let length = std::fs::metadata(&path).unwrap().len();
+    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    file.set_len(length - 5000).unwrap();
+    let (findings, code) = check(&store);
+    assert_eq!(code, 3);
+    assert!(has(&findings, "finding", "other-length"), "{findings:?}");
+    assert!(!keys(&findings).is_empty(), "{findings:?}");
+
+    let store = scene.store();
+    let stray = path_beside(
+        &look::segments(&store, "data")[0],
+        "seg-00000000000000009999.car",
+    );
+    std::fs::write(&stray, b"whose?").unwrap();
+    let (findings, code) = check(&store);
+    assert_eq!((findings.len(), code), (1, 3), "{findings:?}");
+    assert_eq!(findings[0]["finding"], "stray-file");
+    assert!(findings[0]["path"].as_str().unwrap().ends_with("9999.car"));
+
+    for extension in ["idx", "sum"] {
+        let store = scene.store();
+        let path = look::segments(&store, "data")[0].with_extension(extension);
+        std::fs::remove_file(&path).unwrap();
+        let (findings, code) = check(&store);
+        assert_eq!(code, 0, "it is made anew when it is needed: {findings:?}");
+        assert!(has(&findings, "finding", "index"), "{findings:?}");
+    }
+}
+
+fn path_beside(path: &Path, name: &str) -> PathBuf {
+    path.with_file_name(name)
+}
+
+/// Rows of the table that are gone.
+fn rows(scene: &mut Scene) {
+    let kinds = [("head/", "no-head"), ("segment/", "stray-file")];
+    for (prefix, expected) in kinds {
+        let store = scene.store();
+        {
+            let disk = std::sync::Arc::new(RealDisk::new(&store).unwrap());
+            let table = RedbKv::open(disk, "catalog.redb").unwrap();
+            let found = table.scan(prefix.as_bytes(), None, 10).unwrap();
+            assert!(!found.is_empty());
+            let changes: Vec<_> = found.into_iter().map(|(key, _)| (key, None)).collect();
+            table.batch(&changes[changes.len() - 1..]).unwrap();
+        }
+        let (findings, code) = check(&store);
+        assert_eq!(code, 3, "{prefix}: {findings:?}");
+        assert!(
+            has(&findings, "finding", expected),
+            "{prefix}: {findings:?}"
+        );
+    }
+}
