@@ -38,6 +38,9 @@ macro_rules! compare {
     (mst) => {
         compare!(billet_host::components::MST, "golden/mst.imports")
     };
+    (shipper) => {
+        compare!(billet_host::components::SHIPPER, "golden/shipper.imports")
+    };
     ($binary:expr, $file:literal) => {
         let (found, expected) = (ports($binary), include_str!($file));
         assert!(

@@ -37,6 +37,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("billet-gateway", &["billet-s3"]),
     (
+        "billet-shipper",
+        &["billet-block", "billet-forge", "billet-ucan"],
+    ),
+    (
         "billet-mst",
         &[
             "billet-block",

@@ -64,6 +64,7 @@ fn tidy() -> Result<(), String> {
 const GUESTS: [&str; 5] = [
     "billet-gateway",
     "billet-mst",
+    "billet-shipper",
     "billet-adapter-wasi-filesystem",
     "billet-bench-guest",
     "billet-broken-guest",

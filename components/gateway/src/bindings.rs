@@ -10,7 +10,7 @@
 )]
 
 wit_bindgen::generate!({
-    path: ["../../wit/store", "../../wit/bucket", "../../wit"],
+    path: ["../../wit/store", "../../wit/bucket", "../../wit/ship", "../../wit/forge", "../../wit"],
     world: "billet:worlds/gateway",
     generate_all,
     pub_export_macro: true,

@@ -73,6 +73,14 @@ impl Login {
         }
     }
 
+    /// The state as it is now.
+    ///
+    /// # Errors
+    /// Has no reason to fail.
+    pub fn state(&self) -> Result<Vec<u8>, Failure> {
+        encode(&self.durable).map_err(|error| Failure::Impossible(error.to_string()))
+    }
+
     /// The account.
     pub const fn account(&self) -> &Did {
         &self.durable.account
@@ -195,8 +203,7 @@ impl Machine for Login {
     type Output = Vec<Signed<Delegation>>;
 
     fn next(&mut self, party: &Party<'_>, moment: &Moment) -> Step<Self::Output> {
-        let state = || encode(&self.durable).map_err(|e| Failure::Impossible(e.to_string()));
-        if let Some(step) = self.attempts.gate(moment, state) {
+        if let Some(step) = self.attempts.gate(moment, || self.state()) {
             return step;
         }
         if let Phase::Done { proofs } = &self.durable.phase {

@@ -109,6 +109,14 @@ impl Provision {
         }
     }
 
+    /// The state as it is now.
+    ///
+    /// # Errors
+    /// Has no reason to fail.
+    pub fn state(&self) -> Result<Vec<u8>, Failure> {
+        encode(&self.durable).map_err(|error| Failure::Impossible(error.to_string()))
+    }
+
     /// The space.
     pub const fn space(&self) -> &Did {
         &self.durable.space
@@ -197,8 +205,7 @@ impl Machine for Provision {
     type Output = Provisioned;
 
     fn next(&mut self, party: &Party<'_>, moment: &Moment) -> Step<Provisioned> {
-        let state = || encode(&self.durable).map_err(|e| Failure::Impossible(e.to_string()));
-        if let Some(step) = self.attempts.gate(moment, state) {
+        if let Some(step) = self.attempts.gate(moment, || self.state()) {
             return step;
         }
         if self.durable.phase == Phase::Done {

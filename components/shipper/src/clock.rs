@@ -1,0 +1,47 @@
+//! The time: what the host said at the start of a call, and what has passed since.
+//!
+//! Must never ask another clock what time it is: the host decides.
+
+use billet_forge::Moment;
+
+use crate::bindings::wasi::clocks::monotonic_clock;
+use crate::bindings::wasi::random::random::get_random_bytes;
+
+/// A time and the mark of the moment when it was said.
+#[derive(Clone, Copy)]
+pub(crate) struct Clock {
+    told_ms: u64,
+    mark_ns: u64,
+}
+
+impl Clock {
+    /// It is `now_ms`, in Unix milliseconds.
+    pub(crate) fn at(now_ms: u64) -> Self {
+        Self {
+            told_ms: now_ms,
+            mark_ns: monotonic_clock::now(),
+        }
+    }
+
+    /// The time now, Unix milliseconds.
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.told_ms.saturating_add(self.passed_ms())
+    }
+
+    /// How long ago that was, in milliseconds.
+    pub(crate) fn passed_ms(&self) -> u64 {
+        monotonic_clock::now().saturating_sub(self.mark_ns) / 1_000_000
+    }
+
+    /// The time now with fresh random bytes.
+    pub(crate) fn moment(&self) -> Moment {
+        let mut random = [0; 32];
+        for (to, from) in random.iter_mut().zip(get_random_bytes(32)) {
+            *to = from;
+        }
+        Moment {
+            now_ms: self.now_ms(),
+            random,
+        }
+    }
+}
