@@ -218,7 +218,7 @@ fn refusals(session: &Session) -> Vec<(&'static str, Vec<String>)> {
 fn peer_in(folder: &std::path::Path) -> Peer {
     let mut config = Config::new(folder);
     config.nodes.truncate(1);
-    config.strict = Strict::AS_OBSERVED;
+    config.strict = Strict::ALL;
     Peer::start(config).unwrap()
 }
 
