@@ -57,6 +57,9 @@ pub struct Upload {
     asked: Option<Asked>,
     /// A conclude may have been heard already: ask for the receipt first.
     may_be_told: bool,
+    /// The service says that the node accepted, but has no word of the node to show for it: asked
+    /// to conclude again, it has the node say it again.
+    in_doubt: bool,
     polls: u32,
 }
 
@@ -93,6 +96,7 @@ impl Upload {
             attempts: Attempts::default(),
             asked: None,
             may_be_told: true,
+            in_doubt: false,
             polls: 0,
         }
     }
@@ -199,11 +203,13 @@ impl Upload {
             return Ok(());
         }
         let phase = match added.address {
+            _ if added.is_put && self.in_doubt => Phase::Conclude { chain },
             _ if added.is_put => Phase::Await { chain },
             Some(address) => Phase::Put { chain, address },
             None => Phase::Conclude { chain },
         };
         self.moved(phase);
+        self.in_doubt = false;
         Ok(())
     }
 
@@ -255,8 +261,12 @@ impl Upload {
         let Durable { space, blob, phase } = &self.durable;
         let found = match answer {
             Answer::Whole { status: 404, .. } => Ok(None),
-            answer => container(answer)
-                .and_then(|container| accepted(party, moment, chain, space, blob, &container)),
+            answer => container(answer).and_then(|container| {
+                let found = accepted(party, moment, chain, space, blob, &container);
+                // What cannot be read is an answer gone wrong; this is a word gone wrong.
+                self.in_doubt = found.is_err();
+                found
+            }),
         };
         let found = match found {
             // The service could not say; nothing is wrong with the upload.
@@ -273,6 +283,7 @@ impl Upload {
         }
         self.polls += 1;
         if self.polls >= POLLS_MAX {
+            self.in_doubt = true;
             return Err(Failure::unbelievable("no receipt of the node"));
         }
         let wait_ms = POLL_MS * u64::from(self.polls);
