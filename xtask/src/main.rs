@@ -61,7 +61,7 @@ fn tidy() -> Result<(), String> {
 }
 
 /// Guests, which are built for WebAssembly only.
-const GUESTS: [&str; 5] = [
+const GUESTS: [&str; 6] = [
     "billet-gateway",
     "billet-mst",
     "billet-shipper",
