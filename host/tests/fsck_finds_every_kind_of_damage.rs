@@ -237,7 +237,11 @@ fn path_beside(path: &Path, name: &str) -> PathBuf {
 
 /// Rows of the table that are gone.
 fn rows(scene: &mut Scene) {
-    let kinds = [("head/", "no-head"), ("segment/", "stray-file")];
+    let kinds = [
+        ("head/", "no-head"),
+        ("held/", "no-claim"),
+        ("segment/", "stray-file"),
+    ];
     for (prefix, expected) in kinds {
         let store = scene.store();
         {

@@ -7,19 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use billet_block::Cid;
-use billet_segment::{
-    FileKind, Frame, HEAD_PREFIX, HELD_PREFIX, Head, HeldClaim, Record, Scan, SegmentId, State,
-    name_after, scan_file,
-};
-
-use billet_shard::Keep;
+use billet_segment::{FileKind, Frame, Record, Scan, SegmentId, State, scan_file};
 
 use crate::segment::{Bytes, Content, Segment};
 use crate::store::lock;
 use crate::table::sidecars_of;
 use crate::{AuditFinding, SegmentInfo, Store, StoreError};
-
-const PAGE_ROWS: usize = 1_000;
 
 /// What kind of finding it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -347,88 +340,6 @@ impl Store {
             }
         }
         Ok(())
-    }
-
-    /// Every head has all its records behind it.
-    fn check_chains(&self, watch: &mut dyn Watch) -> Result<(), StoreError> {
-        let mut after: Option<Vec<u8>> = None;
-        loop {
-            let page = self.scan(HEAD_PREFIX, after.as_deref(), PAGE_ROWS)?;
-            after = page.last().map(|(key, _)| key.clone());
-            for (key, value) in &page {
-                let head = Head::from_bytes(key, value)?;
-                let log = name_after(HEAD_PREFIX, key).unwrap_or_default();
-                if let Some(what) = self.walk_chain(log, &head, watch) {
-                    let (kind, log) = (FindingKind::NoChain, Some(log.to_owned()));
-                    let path = None;
-                    watch.found(Finding {
-                        kind,
-                        log,
-                        path,
-                        what,
-                    });
-                }
-            }
-            if page.len() < PAGE_ROWS {
-                return Ok(());
-            }
-        }
-    }
-
-    fn walk_chain(&self, log: &str, head: &Head, watch: &mut dyn Watch) -> Option<String> {
-        let (mut next, mut seq) = (Some(head.commit), head.seq);
-        while let Some(commit) = next {
-            let record = match self.record(&commit) {
-                Ok(record) => record,
-                // Where the catalog is let go of once it is shipped, old records go with it.
-                Err(StoreError::NotFound) if self.may_be_gone(log, seq) => return None,
-                Err(error) => return Some(format!("commit {seq}, {commit}: {error}")),
-            };
-            if record.log != log || record.seq != seq {
-                return Some(format!("{commit} is not commit {seq} of this log"));
-            }
-            next = record.prev;
-            seq = seq.saturating_sub(1);
-            if seq.is_multiple_of(1 << 12) && !watch.progress(0, 0) {
-                return None;
-            }
-        }
-        (seq > 0).then(|| format!("no commit before {}", seq + 1))
-    }
-
-    fn may_be_gone(&self, log: &str, seq: u64) -> bool {
-        self.config.retain.catalog != Keep::All
-            && matches!(self.published(log), Ok(Some(published)) if seq <= published.seq)
-    }
-
-    /// What rows hold lies in segments that are there.
-    fn check_claims(&self, watch: &mut dyn Watch) -> Result<(), StoreError> {
-        let mut after: Option<Vec<u8>> = None;
-        loop {
-            let page = self.scan(HELD_PREFIX, after.as_deref(), PAGE_ROWS)?;
-            after = page.last().map(|(key, _)| key.clone());
-            let numbers: BTreeSet<u64> = {
-                let book = self.book();
-                book.accounts.keys().copied().collect()
-            };
-            for (key, value) in &page {
-                let held = HeldClaim::from_bytes(key, value)?;
-                // Both may have gone together since the page was read.
-                let is_there = self.value(key)?.is_some();
-                let gone = held.segments.iter().find(|n| !numbers.contains(n));
-                if let Some(number) = gone.filter(|_| is_there) {
-                    watch.found(Finding {
-                        kind: FindingKind::NoClaim,
-                        log: Some(held.log),
-                        path: None,
-                        what: format!("a held claim lies in segment {number}, which is gone"),
-                    });
-                }
-            }
-            if page.len() < PAGE_ROWS {
-                return Ok(());
-            }
-        }
     }
 
     /// Bytes and blocks of a segment that is still written.

@@ -130,6 +130,13 @@ impl CowFile {
     }
 }
 
+impl Drop for CowFile {
+    fn drop(&mut self) {
+        let pages = self.layer().pages.len();
+        self.budget.pages_left.fetch_add(pages, Ordering::Relaxed);
+    }
+}
+
 /// Reads as much of `out` as the file has.
 fn read_full(file: &fs::File, out: &mut [u8], offset: u64) -> io::Result<usize> {
     let mut done = 0;

@@ -38,6 +38,7 @@
 mod audit;
 mod body;
 mod book;
+mod chains;
 mod check;
 mod commit;
 mod committer;
