@@ -1,13 +1,13 @@
 //! A connection under watch: how long a head may take, how large it may be, how slow a peer may
 //! be, and whether a head says two things about its body's length.
 //!
-//! Must never change a byte that passes.
+//! Must never change a byte that passes. It adds one line: see [`GO_ON`].
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -18,6 +18,11 @@ use crate::settings::Limits;
 
 /// The longest head of a request.
 pub(crate) const HEAD_BYTES_MAX: usize = 16 << 10;
+
+/// Goes before the answer to a request that waits to be asked for a body of no bytes, as AWS does
+/// it. The HTTP library says nothing there, and clients that then get the final answer at once
+/// (those built on botocore) misread the next one on the same connection, and wait without end.
+const GO_ON: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// What a head looked like on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,6 +147,8 @@ pub(crate) struct Wire<S> {
     requests: usize,
     late: bool,
     own: Option<OwnAnswer>,
+    /// What of [`GO_ON`] is still to be written.
+    go_on: &'static [u8],
 }
 
 /// An answer of the host's own on its way out, in the place of one that the HTTP library gave to a
@@ -169,6 +176,7 @@ impl<S> Wire<S> {
             requests: 0,
             late: false,
             own: None,
+            go_on: &[],
         };
         (wire, state)
     }
@@ -221,6 +229,9 @@ impl<S> Wire<S> {
         }
         if let Some(verdict) = self.head.push(bytes) {
             self.state.tell(verdict);
+            if verdict == Verdict::Fine && asks_for_nothing(&self.head.bytes) {
+                self.go_on = GO_ON;
+            }
         }
     }
 }
@@ -270,6 +281,15 @@ impl<S: AsyncWrite + Unpin> Wire<S> {
 }
 
 impl<S: AsyncWrite + Unpin> Wire<S> {
+    /// Writes what goes before an answer.
+    fn write_go_on(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.go_on.is_empty() {
+            let bytes = ready!(Pin::new(&mut self.stream).poll_write(cx, self.go_on))?;
+            self.go_on = self.go_on.get(bytes.max(1)..).unwrap_or_default();
+        }
+        Poll::Ready(Ok(()))
+    }
+
     /// Writes the host's own answer where the library has one of `length` bytes.
     fn write_own(
         &mut self,
@@ -305,6 +325,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        ready!(self.write_go_on(cx))?;
         if self.is_own(bytes) {
             return self.write_own(cx, bytes, bytes.len());
         }
@@ -317,6 +338,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        ready!(self.write_go_on(cx))?;
         let first = slices.first().map_or(&[][..], |slice| slice);
         if self.is_own(first) {
             let length = slices.iter().map(|slice| slice.len()).sum();
@@ -370,18 +392,42 @@ impl Head {
     }
 }
 
+/// Names and values of a head, the request line left out.
+fn fields(head: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    head.split(|byte| *byte == b'\n')
+        .take_while(|line| !line.is_empty() && *line != b"\r")
+        .skip(1)
+        .map(|line| {
+            let mut halves = line.splitn(2, |byte| *byte == b':');
+            let name = halves.next().unwrap_or_default();
+            (
+                name.trim_ascii(),
+                halves.next().unwrap_or_default().trim_ascii(),
+            )
+        })
+}
+
+/// Whether a head of which nothing else is wrong waits to be asked for a body that is empty.
+fn asks_for_nothing(head: &[u8]) -> bool {
+    let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let mut waits = false;
+    for (name, value) in fields(head) {
+        if name.eq_ignore_ascii_case(b"expect") {
+            waits = value.eq_ignore_ascii_case(b"100-continue");
+        } else if name.eq_ignore_ascii_case(b"transfer-encoding")
+            || (name.eq_ignore_ascii_case(b"content-length")
+                && value.iter().any(|digit| *digit != b'0'))
+        {
+            return false;
+        }
+    }
+    waits && line.trim_ascii_end().ends_with(b"HTTP/1.1")
+}
+
 /// What a whole head says about its body's length.
 fn judge(head: &[u8]) -> Verdict {
     let (mut lengths, mut codings) = (0_usize, 0_usize);
-    for line in head.split(|byte| *byte == b'\n') {
-        if line.is_empty() || line == b"\r" {
-            break;
-        }
-        let name = line
-            .split(|byte| *byte == b':')
-            .next()
-            .unwrap_or_default()
-            .trim_ascii();
+    for (name, _) in fields(head) {
         if name.eq_ignore_ascii_case(b"content-length") {
             lengths = lengths.saturating_add(1);
         } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
@@ -433,6 +479,27 @@ mod tests {
                 assert_eq!(head.push(b"more"), None);
                 assert!(head.bytes.len() <= HEAD_BYTES_MAX);
             }
+        }
+    }
+
+    #[test]
+    fn only_a_body_of_no_bytes_is_asked_for_here() {
+        for (text, expected) in [
+            ("Expect: 100-continue\r\nContent-Length: 0\r\n", true),
+            ("content-length: 00\r\nEXPECT: 100-Continue\r\n", true),
+            ("Expect: 100-continue\r\n", true),
+            ("Expect: 100-continue\r\nContent-Length: 10\r\n", false),
+            (
+                "Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n",
+                false,
+            ),
+            ("Content-Length: 0\r\n", false),
+            ("Expect: a-miracle\r\nContent-Length: 0\r\n", false),
+        ] {
+            let head = format!("PUT /a HTTP/1.1\r\nHost: a\r\n{text}\r\nExpect: 100-continue\r\n");
+            assert_eq!(asks_for_nothing(head.as_bytes()), expected, "{text}");
+            let old = head.replace("HTTP/1.1", "HTTP/1.0");
+            assert!(!asks_for_nothing(old.as_bytes()), "{old}");
         }
     }
 
