@@ -27,6 +27,9 @@ fn billet(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     command.args(arguments).envs(variables).output().unwrap()
 }
 
+/// Arguments, variables, and what the refusal names.
+type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a str);
+
 #[test]
 fn an_unknown_setting_is_named_and_nothing_is_made() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
@@ -34,7 +37,7 @@ fn an_unknown_setting_is_named_and_nothing_is_made() {
     let file = folder.path().join("billet.toml");
     std::fs::write(&file, "[limits]\nconnection_max = 3\n").unwrap();
     let (data, config) = (store.to_str().unwrap(), file.to_str().unwrap());
-    let cases: [(&[&str], &[(&str, &str)], &str); 4] = [
+    let cases: [Case<'_>; 4] = [
         (&["--set", "nonsense=1"], &[], "nonsense"),
         (&["--config", config], &[], "limits.connection_max"),
         (&[], &[("BILLET_REGOIN", "x")], "BILLET_REGOIN"),

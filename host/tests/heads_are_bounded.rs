@@ -29,15 +29,11 @@ fn ask(address: SocketAddr, text: &str) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-#[test]
-fn heads_are_bounded() {
-    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let program = Path::new(env!("CARGO_BIN_EXE_billet"));
-    let daemon = Daemon::start(program, &folder.path().join("store"), &[]).unwrap();
+/// Heads, and the status that each is answered with.
+fn odd_heads() -> Vec<(String, u16)> {
     let end = "Host: a\r\nConnection: close\r\n";
     let (long, target) = ("y".repeat(20_000), "x".repeat(9_000));
-    let mut ids = Vec::new();
-    for (text, status) in [
+    vec![
         (
             format!(
                 "PUT /b HTTP/1.1\r\n{end}Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -78,7 +74,16 @@ fn heads_are_bounded() {
             400,
         ),
         (format!("GET /bucket HTTP/1.1\r\n{end}\r\n"), 403),
-    ] {
+    ]
+}
+
+#[test]
+fn heads_are_bounded() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let program = Path::new(env!("CARGO_BIN_EXE_billet"));
+    let daemon = Daemon::start(program, &folder.path().join("store"), &[]).unwrap();
+    let mut ids = Vec::new();
+    for (text, status) in odd_heads() {
         let answer = ask(daemon.address, &text);
         assert!(
             answer.starts_with(&format!("HTTP/1.1 {status} ")),

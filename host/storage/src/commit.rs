@@ -90,8 +90,8 @@ impl Store {
     /// # Errors
     /// For each commit: `Conflict` when `expect` is not the newest record; `NotFound` for a claim
     /// that is not known any more; `Invalid` for one of another space or a broken limit;
-    /// `Unavailable` for a damaged log; `Busy` while too much waits to be shipped; `Full`; `Fatal`. After an error nothing of the commit
-    /// will ever be seen, unless it is `Fatal`.
+    /// `Unavailable` for a damaged log; `Busy` while too much waits to be shipped; `Full`;
+    /// `Fatal`. After an error nothing of the commit will ever be seen, unless it is `Fatal`.
     pub fn commit_group(&self, requests: Vec<CommitRequest>) -> Vec<Result<Committed, StoreError>> {
         let mut catalog = lock(&self.catalog);
         let count = requests.len();
@@ -205,18 +205,7 @@ impl Store {
         if head.as_ref().map(|head| head.commit) != request.expect {
             return Err(StoreError::Conflict);
         }
-        // I7: a log without a head may be one whose only records were lost.
-        let name = if head.is_some() {
-            request.log.as_str()
-        } else {
-            UNKNOWN_LOG
-        };
-        if let Some(reason) = self.book().damaged.get(name) {
-            let log = &request.log;
-            return Err(StoreError::Unavailable(format!(
-                "{log} is damaged: {reason}"
-            )));
-        }
+        self.refuse_damaged(&request.log, head.is_some())?;
         let change = change_of(request, head.as_ref())?;
         let plan = self.plan(group, request, &change.space)?;
         if request.change.is_some() && plan.data.is_empty() {
@@ -265,6 +254,18 @@ impl Store {
             commit,
             seq: record.seq,
         })
+    }
+
+    /// Refuses to go on where records may have been lost.
+    fn refuse_damaged(&self, log: &str, has_head: bool) -> Result<(), StoreError> {
+        // I7: a log without a head may be one whose only records were lost.
+        let name = if has_head { log } else { UNKNOWN_LOG };
+        match self.book().damaged.get(name) {
+            Some(reason) => Err(StoreError::Unavailable(format!(
+                "{log} is damaged: {reason}"
+            ))),
+            None => Ok(()),
+        }
     }
 
     /// The newest head, commits of this group counted in.

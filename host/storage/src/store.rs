@@ -1,7 +1,7 @@
 //! The store: what is shared by all who use it, and the plain look-ups.
 //!
-//! Locks are taken in this order: `catalog`, `data`, `numbers`, `ship`, `book`, `readable`, caches. Must
-//! never hold `book` across a sync, nor `data` but to open a segment.
+//! Locks are taken in this order: `catalog`, `data`, `numbers`, `ship`, `book`, `readable`, caches.
+//! Must never hold `book` across a sync, nor `data` but to open a segment.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
