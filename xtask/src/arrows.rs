@@ -71,7 +71,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("billet-client", &[]),
     ("billet-forge-peer", &[]),
     ("billet-wasi-host", &[]),
-    ("billet-bench", &[]),
+    ("billet-bench", &["billet-wasi-host"]),
     ("billet-bench-guest", &[]),
     ("billet-broken-guest", &[]),
     ("xtask", &["billet-client"]),

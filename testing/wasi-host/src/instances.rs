@@ -1,16 +1,15 @@
-//! Instances of the component and what each has: the directory, the environment, the clocks.
+//! Instances of a component and what each has.
 //!
 //! Must never link anything but stock WASI.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use wasmtime::component::{Component, Linker, ResourceTable, TaskGroupId};
 use wasmtime::{Config, Engine, Store, StoreContextMut};
-use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView, p2, p3};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView, p2, p3};
 use wasmtime_wasi_http::handler::{
     HandlerState, Instance, Proxy, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
 };
@@ -22,23 +21,29 @@ use wasmtime_wasi_http::{
 
 use crate::Sharing;
 
-/// Makes instances of one component.
-pub(crate) struct Factory {
+/// Makes what WASI gives to one more instance.
+type MakeWasi = dyn Fn() -> wasmtime::Result<WasiCtx> + Send + Sync;
+
+/// Instances of one component, for a [`ProxyHandler`](wasmtime_wasi_http::handler::ProxyHandler).
+pub struct Pool {
     engine: Engine,
-    service: Arc<ServicePre<Guest>>,
-    folder: PathBuf,
-    environment: Vec<(String, String)>,
+    service: ServicePre<Guest>,
+    wasi: Box<MakeWasi>,
     sharing: Sharing,
 }
 
-impl Factory {
-    pub(crate) fn new(
+impl Pool {
+    /// Compiles a component; `config` needs nothing but what differs from the default, and `wasi`
+    /// is all that an instance gets.
+    ///
+    /// # Errors
+    /// When it does not compile, or imports what such a host does not have.
+    pub fn new(
+        mut config: Config,
         component: &Path,
-        folder: &Path,
-        environment: &[(String, String)],
         sharing: Sharing,
+        wasi: impl Fn() -> wasmtime::Result<WasiCtx> + Send + Sync + 'static,
     ) -> wasmtime::Result<Self> {
-        let mut config = Config::new();
         config.wasm_component_model_async(true);
         let engine = Engine::new(&config)?;
         let component = Component::from_file(&engine, component)?;
@@ -49,35 +54,26 @@ impl Factory {
         let service = ServicePre::new(linker.instantiate_pre(&component)?)?;
         Ok(Self {
             engine,
-            service: Arc::new(service),
-            folder: folder.to_owned(),
-            environment: environment.to_vec(),
+            service,
+            wasi: Box::new(wasi),
             sharing,
-        })
-    }
-
-    fn guest(&self) -> wasmtime::Result<Guest> {
-        let wasi = WasiCtxBuilder::new()
-            .inherit_stderr()
-            .envs(&self.environment)
-            .preopened_dir(&self.folder, "/data", FsPerms::ReadWrite)?
-            .build();
-        Ok(Guest {
-            wasi,
-            http: WasiHttpCtx::new(),
-            hooks: NoNetwork,
-            table: ResourceTable::new(),
         })
     }
 }
 
-impl HandlerState for Factory {
+impl HandlerState for Pool {
     type StoreData = Guest;
     type WorkerExpiration = Never;
     type WorkerState = Worker;
 
     async fn instantiate(&self) -> wasmtime::Result<Instance<Guest, Never, Worker>> {
-        let mut store = Store::new(&self.engine, self.guest()?);
+        let guest = Guest {
+            wasi: (self.wasi)()?,
+            http: WasiHttpCtx::new(),
+            hooks: NoNetwork,
+            table: ResourceTable::new(),
+        };
+        let mut store = Store::new(&self.engine, guest);
         let service = self.service.instantiate_async(&mut store).await?;
         Ok(Instance {
             store,
@@ -90,7 +86,8 @@ impl HandlerState for Factory {
 }
 
 /// Instances live until they had all their requests.
-pub(crate) struct Never;
+#[derive(Debug)]
+pub struct Never;
 
 impl WorkerExpiration for Never {
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>, _: WorkerStatus, _: Instant) -> Poll<()> {
@@ -99,7 +96,8 @@ impl WorkerExpiration for Never {
 }
 
 /// Counts the requests of an instance.
-pub(crate) struct Worker(Sharing);
+#[derive(Debug)]
+pub struct Worker(Sharing);
 
 impl WorkerState for Worker {
     type StoreData = Guest;
@@ -132,7 +130,7 @@ impl WorkerState for Worker {
 }
 
 /// What belongs to an instance.
-pub(crate) struct Guest {
+pub struct Guest {
     wasi: WasiCtx,
     http: WasiHttpCtx,
     hooks: NoNetwork,

@@ -2,10 +2,9 @@
 //!
 //! Must never help a component beyond that: no `Host` header, no authority, nothing of Billet.
 
-mod instances;
+pub mod instances;
 
 use std::path::Path;
-use std::sync::Arc;
 
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty};
@@ -14,15 +13,17 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
+use wasmtime::Config;
+use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 use wasmtime_wasi_http::handler::ProxyHandler;
 use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
-use instances::Factory;
+use instances::Pool;
 
 /// A component that is served, with how many requests share an instance.
 #[derive(Clone)]
 pub struct Server {
-    handler: Arc<ProxyHandler<Factory>>,
+    handler: ProxyHandler<Pool>,
 }
 
 /// What may be chosen beside the component.
@@ -55,9 +56,16 @@ impl Server {
         environment: &[(String, String)],
         sharing: Sharing,
     ) -> wasmtime::Result<Self> {
-        let factory = Factory::new(component, folder, environment, sharing)?;
+        let (folder, environment) = (folder.to_owned(), environment.to_vec());
+        let pool = Pool::new(Config::new(), component, sharing, move || {
+            Ok(WasiCtxBuilder::new()
+                .inherit_stderr()
+                .envs(&environment)
+                .preopened_dir(&folder, "/data", FsPerms::ReadWrite)?
+                .build())
+        })?;
         Ok(Self {
-            handler: Arc::new(ProxyHandler::new(factory)),
+            handler: ProxyHandler::new(pool),
         })
     }
 
