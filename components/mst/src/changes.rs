@@ -129,6 +129,10 @@ async fn attempt_once(log: &str, ops: &[Op], view: &mut View<'_>) -> Result<(u64
     let (standing, expect) = standing(log).await?;
     let plan = settle(log, view, |view| apply(view, &standing, ops)).await?;
     if plan.is_empty() {
+        // Rows are read one after another: a refusal holds only if no commit came between.
+        if crate::fetch::standing(log).await?.1 != expect {
+            return Err(StoreError::Conflict.into());
+        }
         release(plan.release(&[])).await;
         return Ok((seq(&standing), plan));
     }

@@ -185,15 +185,15 @@ async fn assemble(
     parts: Vec<NamedPart>,
     claims: &mut Vec<u64>,
 ) -> Result<(billet_manifest::File, Vec<u8>), Refusal> {
-    let mut view = View::new(&CACHES);
-    let (standing, _) = standing(log).await?;
     let parts: Vec<_> = parts.into_iter().map(convert::named_part).collect();
-    let started = settle(log, &mut view, |view| {
-        let (_, head) = live_state(view, &standing)?;
-        let space = head.space.clone();
-        Ok((Assembler::new(view, key, upload, &parts)?, space))
-    });
-    let (mut assembler, space) = started.await?;
+    let begun = match begin(log, key, upload, &parts).await {
+        // Rows are read one after another: these may have gone with an upload that was completed
+        // in between. Then its own row is gone by now, and the answer is another.
+        Err(Refusal::InvalidPart(_)) => begin(log, key, upload, &parts).await,
+        begun => begun,
+    };
+    let (mut assembler, space) = begun?;
+    let mut view = View::new(&CACHES);
     loop {
         let progress = settle(log, &mut view, |view| assembler.run(view)).await?;
         let (made, whole) = match progress {
@@ -210,4 +210,21 @@ async fn assemble(
         }
         view.forget_blocks();
     }
+}
+
+/// Reads which parts there are, and the bucket's space.
+async fn begin(
+    log: &str,
+    key: &str,
+    upload: &str,
+    parts: &[billet_bucket::NamedPart],
+) -> Result<(Assembler, String), Refusal> {
+    let mut view = View::new(&CACHES);
+    let (standing, _) = standing(log).await?;
+    let begun = settle(log, &mut view, |view| {
+        let (_, head) = live_state(view, &standing)?;
+        let space = head.space.clone();
+        Ok((Assembler::new(view, key, upload, parts)?, space))
+    });
+    begun.await
 }
