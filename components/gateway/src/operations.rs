@@ -1,6 +1,7 @@
 //! From an operation to the file that does it. It must never know what any of them does.
 
 mod abort_multipart_upload;
+mod acl;
 mod bucket_tagging;
 mod complete_multipart_upload;
 mod copy_object;
@@ -59,7 +60,8 @@ async fn on_bucket(call: &Call, action: BucketAction, body: Body) -> Result<Repl
         BucketAction::ListObjectVersions(asked) => list_objects::versions(call, asked).await,
         BucketAction::ListMultipartUploads(asked) => list_uploads::uploads(call, asked).await,
         BucketAction::DeleteObjects => delete_objects::handle(call, body).await,
-        BucketAction::GetBucketAcl => fixed::bucket_acl(call).await,
+        BucketAction::GetBucketAcl => acl::get_bucket(call).await,
+        BucketAction::PutBucketAcl => acl::put_bucket(call, body).await,
         BucketAction::GetBucketTagging => bucket_tagging::get(call).await,
         BucketAction::PutBucketTagging => bucket_tagging::put(call, body).await,
         BucketAction::DeleteBucketTagging => bucket_tagging::delete(call).await,
@@ -89,7 +91,8 @@ async fn on_object(call: &Rc<Call>, action: ObjectAction, body: Body) -> Result<
         ObjectAction::GetObjectAttributes(asked) => {
             get_object_attributes::handle(call, asked).await
         }
-        ObjectAction::GetObjectAcl => fixed::object_acl(call).await,
+        ObjectAction::GetObjectAcl { version_id } => acl::get_object(call, version_id).await,
+        ObjectAction::PutObjectAcl { version_id } => acl::put_object(call, version_id, body).await,
         ObjectAction::NotConfigured(answer) => fixed::of_object(call, answer).await,
     }
 }

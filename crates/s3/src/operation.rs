@@ -69,6 +69,8 @@ pub enum BucketAction {
     DeleteObjects,
     /// `GET /b?acl`
     GetBucketAcl,
+    /// `PUT /b?acl`; the body is read by [`crate::xml::request::check_acl`].
+    PutBucketAcl,
     /// `GET /b?tagging`
     GetBucketTagging,
     /// `PUT /b?tagging`; the body is read by [`crate::xml::request::tagging`].
@@ -108,7 +110,15 @@ pub enum ObjectAction {
     /// `GET /b/k?attributes`
     GetObjectAttributes(GetObjectAttributes),
     /// `GET /b/k?acl`
-    GetObjectAcl,
+    GetObjectAcl {
+        /// The version asked for.
+        version_id: Option<String>,
+    },
+    /// `PUT /b/k?acl`; the body is read by [`crate::xml::request::check_acl`].
+    PutObjectAcl {
+        /// The version asked for.
+        version_id: Option<String>,
+    },
     /// A sub-resource with one fixed answer, given once the object is known to exist.
     NotConfigured(Fixed),
 }
@@ -133,10 +143,16 @@ impl Operation {
                 action,
                 BucketAction::CreateBucket(_)
                     | BucketAction::DeleteObjects
+                    | BucketAction::PutBucketAcl
                     | BucketAction::PutBucketTagging
             ),
             Self::Object { action, .. } => {
-                self.puts_bytes() || matches!(action, ObjectAction::CompleteMultipartUpload(_))
+                self.puts_bytes()
+                    || matches!(
+                        action,
+                        ObjectAction::CompleteMultipartUpload(_)
+                            | ObjectAction::PutObjectAcl { .. }
+                    )
             }
         }
     }
@@ -166,6 +182,7 @@ impl BucketAction {
             Self::ListMultipartUploads(_) => "ListMultipartUploads",
             Self::DeleteObjects => "DeleteObjects",
             Self::GetBucketAcl => "GetBucketAcl",
+            Self::PutBucketAcl => "PutBucketAcl",
             Self::GetBucketTagging => "GetBucketTagging",
             Self::PutBucketTagging => "PutBucketTagging",
             Self::DeleteBucketTagging => "DeleteBucketTagging",
@@ -189,7 +206,8 @@ impl ObjectAction {
             Self::AbortMultipartUpload(_) => "AbortMultipartUpload",
             Self::ListParts(_) => "ListParts",
             Self::GetObjectAttributes(_) => "GetObjectAttributes",
-            Self::GetObjectAcl => "GetObjectAcl",
+            Self::GetObjectAcl { .. } => "GetObjectAcl",
+            Self::PutObjectAcl { .. } => "PutObjectAcl",
             Self::NotConfigured(_) => "ObjectNotConfigured",
         }
     }

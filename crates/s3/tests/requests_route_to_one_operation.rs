@@ -45,6 +45,7 @@ fn every_operation_has_its_request() {
         ("GET", "/bucket?uploads", "ListMultipartUploads"),
         ("POST", "/bucket?delete", "DeleteObjects"),
         ("GET", "/bucket?acl", "GetBucketAcl"),
+        ("PUT", "/bucket?acl", "PutBucketAcl"),
         ("GET", "/bucket?tagging", "GetBucketTagging"),
         ("PUT", "/bucket?tagging", "PutBucketTagging"),
         ("DELETE", "/bucket?tagging", "DeleteBucketTagging"),
@@ -64,6 +65,7 @@ fn every_operation_has_its_request() {
         ("DELETE", "/bucket/key?uploadId=u", "AbortMultipartUpload"),
         ("GET", "/bucket/key?uploadId=u", "ListParts"),
         ("GET", "/bucket/key?acl", "GetObjectAcl"),
+        ("PUT", "/bucket/key?acl", "PutObjectAcl"),
     ];
     for (method, path, name) in cases {
         assert_eq!(
@@ -236,13 +238,7 @@ fn writes_of_what_is_not_offered_are_refused() {
 }
 
 #[test]
-fn acls_tags_and_locks_of_what_has_none() {
-    for path in ["/bucket?acl", "/bucket/key?acl"] {
-        assert_eq!(
-            fixed_error("PUT", path).code,
-            Code::AccessControlListNotSupported
-        );
-    }
+fn tags_and_locks_of_what_has_none() {
     assert!(matches!(
         fixed("GET", "/bucket/key?tagging"),
         Fixed::Document(_)

@@ -1,13 +1,11 @@
-//! Sub-resources with one answer each: where nothing is configured, and the ACL that says that
-//! the owner may do everything. It must never answer for a bucket or an object that is not there.
+//! Sub-resources with one answer each, as nothing is configured. It must never answer for a bucket
+//! or an object that is not there.
 
 use billet_s3::operation::Fixed;
 use billet_s3::xml::response;
 
 use crate::bindings::billet::bucket::objects;
-use crate::bindings::billet::bucket::types::Bucket;
 use crate::call::Call;
-use crate::convert;
 use crate::refusal::Result;
 use crate::reply::Reply;
 
@@ -17,34 +15,15 @@ pub(crate) async fn of_bucket(call: &Call, answer: Fixed) -> Result<Reply> {
 }
 
 pub(crate) async fn of_object(call: &Call, answer: Fixed) -> Result<Reply> {
-    exists(call).await?;
-    told(answer)
-}
-
-pub(crate) async fn bucket_acl(call: &Call) -> Result<Reply> {
     let bucket = call.own_bucket().await?;
-    Ok(acl(&bucket))
-}
-
-pub(crate) async fn object_acl(call: &Call) -> Result<Reply> {
-    let bucket = exists(call).await?;
-    Ok(acl(&bucket))
+    let object = objects::lookup(bucket.name, call.key().to_owned()).await;
+    object.map_err(|refusal| call.place().refusal(refusal))?;
+    told(answer)
 }
 
 pub(crate) async fn location(call: &Call) -> Result<Reply> {
     let bucket = call.own_bucket().await?;
     Ok(Reply::xml(response::bucket_location(&bucket.region)))
-}
-
-async fn exists(call: &Call) -> Result<Bucket> {
-    let bucket = call.own_bucket().await?;
-    let object = objects::lookup(bucket.name.clone(), call.key().to_owned()).await;
-    object.map_err(|refusal| call.place().refusal(refusal))?;
-    Ok(bucket)
-}
-
-fn acl(bucket: &Bucket) -> Reply {
-    Reply::xml(response::access_control_policy(&convert::owner(bucket)))
 }
 
 fn told(answer: Fixed) -> Result<Reply> {

@@ -138,8 +138,6 @@ pub(super) fn object(method: &str, query: &Query) -> Option<ObjectAction> {
             "DELETE" => Fixed::NoContent,
             _ => not_implemented(),
         }
-    } else if query.has("acl") && method == "PUT" {
-        Fixed::Error(S3Error::new(Code::AccessControlListNotSupported))
     } else if lock && matches!(method, "GET" | "PUT") {
         Fixed::Error(S3Error::invalid_request(
             "Bucket is missing Object Lock Configuration",

@@ -324,7 +324,7 @@ pub(super) fn part_marker(value: Option<&str>) -> Result<u32> {
     marker.unwrap_or(Ok(0))
 }
 
-fn version_id(query: &Query) -> Result<Option<String>> {
+pub(super) fn version_id(query: &Query) -> Result<Option<String>> {
     match query.get("versionId") {
         Some("") => {
             let message = "Version id cannot be the empty string";

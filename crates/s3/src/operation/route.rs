@@ -4,12 +4,14 @@
 use super::bucket::{
     CreateBucket, ListBuckets, ListMultipartUploads, ListObjectVersions, ListObjects, ListObjectsV2,
 };
-use super::object::{CopyObject, DeleteObject, GetObject, GetObjectAttributes, PutObject};
+use super::object::{
+    CopyObject, DeleteObject, GetObject, GetObjectAttributes, PutObject, version_id,
+};
 use super::upload::{
     AbortMultipartUpload, CompleteMultipartUpload, CreateMultipartUpload, ListParts, UploadPart,
     UploadPartCopy,
 };
-use super::{BucketAction, Fixed, ObjectAction, Operation, fixed};
+use super::{BucketAction, ObjectAction, Operation, fixed};
 use crate::error::{Code, Resource, Result, S3Error};
 use crate::head::RequestHead;
 use crate::payload::{self, CONTENT_SHA256, Payload};
@@ -145,9 +147,7 @@ impl Request<'_> {
         match self.method {
             "GET" => self.get_bucket(),
             "PUT" if self.query.has("tagging") => Ok(BucketAction::PutBucketTagging),
-            "PUT" if self.query.has("acl") => Ok(BucketAction::NotConfigured(Fixed::Error(
-                S3Error::new(Code::AccessControlListNotSupported),
-            ))),
+            "PUT" if self.query.has("acl") => Ok(BucketAction::PutBucketAcl),
             "DELETE" if self.query.has("tagging") => Ok(BucketAction::DeleteBucketTagging),
             "POST" if self.query.has("delete") => Ok(BucketAction::DeleteObjects),
             _ if self.names_any(BUCKET_ONLY_ELSEWHERE) => Err(S3Error::method_not_allowed(
@@ -218,6 +218,9 @@ impl Request<'_> {
                 let parsed = GetObject::parse(self.head, self.query)?;
                 Ok(ObjectAction::HeadObject(Box::new(parsed)))
             }
+            "PUT" if self.query.has("acl") => Ok(ObjectAction::PutObjectAcl {
+                version_id: version_id(self.query)?,
+            }),
             _ if elsewhere => Err(S3Error::method_not_allowed(
                 self.method,
                 Resource::Object,
@@ -248,7 +251,9 @@ impl Request<'_> {
             ));
         }
         Ok(if query.has("acl") {
-            ObjectAction::GetObjectAcl
+            ObjectAction::GetObjectAcl {
+                version_id: version_id(query)?,
+            }
         } else if query.has("attributes") {
             ObjectAction::GetObjectAttributes(GetObjectAttributes::parse(self.head, query)?)
         } else if let Some(upload_id) = query.get("uploadId") {

@@ -1,6 +1,8 @@
 //! Readers of request bodies. They must never accept half a document, nor hold more entries than
 //! S3 allows.
 
+mod acl;
+
 use super::read::{Xml, malformed};
 use crate::checksum::{Algorithm, Checksum};
 use crate::error::{Code, Result, S3Error};
@@ -10,8 +12,9 @@ use crate::tag::{Tag, TagOwner, check_set};
 use crate::target::check_key;
 
 pub use super::read::{ATTRIBUTES_MAX, DEPTH_MAX};
+pub use acl::check_acl;
 
-/// The largest body of CreateBucket and of tagging.
+/// The largest body of CreateBucket, of tagging and of an ACL.
 pub const SMALL_BODY_MAX_BYTES: usize = 64 * 1024;
 /// The largest body of DeleteObjects, whose keys may come escaped to six times their size.
 pub const DELETE_BODY_MAX_BYTES: usize = 2 * 1024 * 1024;
