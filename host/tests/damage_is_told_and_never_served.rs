@@ -79,9 +79,11 @@ fn copy_all(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let to = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
+        let kind = entry.file_type().unwrap();
+        if kind.is_dir() {
             copy_all(&entry.path(), &to);
-        } else {
+        } else if kind.is_file() {
+            // A process that was killed leaves its socket behind, too.
             std::fs::copy(entry.path(), to).unwrap();
         }
     }
