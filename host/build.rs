@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Components by name; the package is `billet-<name>` in `components/<name>`.
-const COMPONENTS: [&str; 2] = ["gateway", "mst"];
+const COMPONENTS: [&str; 3] = ["gateway", "mst", "shipper"];
 
 const TARGET: &str = "wasm32-wasip2";
 const PROFILE: &str = "component";

@@ -31,7 +31,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::cli::{Cli, Command, ConfigCommand, ConfigFlags};
 use crate::config::{Config, Kind};
 use crate::credentials::{self, KeyRing};
-use crate::{Limits, Settings, first_start, logging};
+use crate::{Keep, Limits, Settings, ShipSettings, first_start, logging};
 
 /// Does what the command line says. Exit status 0 is success, 1 is failure, 3 is damage; 2, for a
 /// command line that cannot be read, comes from the parser.
@@ -207,5 +207,52 @@ fn settings(config: &Config) -> Result<Settings, String> {
         block_cache_bytes: size("cache.block_bytes"),
         table_cache_bytes: size("journal.table_cache_bytes"),
         seal_bytes: config.number("journal.seal_bytes"),
+        ship: ship(config)?,
     })
+}
+
+/// What is shipped where; none without a service.
+fn ship(config: &Config) -> Result<Option<ShipSettings>, String> {
+    let text = |name: &str| config.text(name).to_owned();
+    let url = text("ship.service_url");
+    if url.is_empty() {
+        return Ok(None);
+    }
+    let url = url.trim_end_matches('/').to_owned();
+    let did = match text("ship.service_did") {
+        did if did.is_empty() => did_of(&url).ok_or("ship.service_url: should be an URL")?,
+        did => did,
+    };
+    let file = |name: &str, usual: &str| match config.path(name) {
+        path if path.as_os_str().is_empty() => config.path("data_dir").join(usual),
+        path => path.to_path_buf(),
+    };
+    let segments = config.number("ship.retain_segments");
+    let bytes = config.number("ship.retain_bytes");
+    Ok(Some(ShipSettings {
+        service_url: url,
+        service_did: did,
+        receipts_url: text("ship.receipts_url"),
+        indexer_url: text("ship.indexer_url"),
+        indexer_did: text("ship.indexer_did"),
+        window_ms: config.number("ship.window_ms"),
+        window_bytes: config.number("ship.window_bytes"),
+        timeout_ms: config.number("ship.timeout_ms"),
+        settle_ms: config.number("ship.settle_ms"),
+        agent_key_file: file("ship.agent_key_file", "keys/agent.pem"),
+        space_key_file: file("ship.space_key_file", "keys/space.pem"),
+        retain: match (segments, bytes) {
+            (0, 0) => Keep::All,
+            (segments, bytes) => Keep::Newest { segments, bytes },
+        },
+        backlog_bytes_max: config.number("ship.backlog_bytes_max"),
+        cache_bytes: usize::try_from(config.number("ship.cache_bytes")).unwrap_or(usize::MAX),
+    }))
+}
+
+/// `did:web` of an URL's host; the colon before a port is escaped.
+fn did_of(url: &str) -> Option<String> {
+    let (_, rest) = url.split_once("://")?;
+    let host = rest.split('/').next().filter(|host| !host.is_empty())?;
+    Some(format!("did:web:{}", host.replace(':', "%3A")))
 }

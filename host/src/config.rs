@@ -78,7 +78,12 @@ const RESERVED: [&str; 3] = [
 ];
 
 /// Variables that tests and builds of Billet use.
-const BUILD_ONLY: [&str; 3] = ["BILLET_VECTORS", "BILLET_COMPONENTS", "BILLET_SPRUE"];
+const BUILD_ONLY: [&str; 4] = [
+    "BILLET_VECTORS",
+    "BILLET_COMPONENTS",
+    "BILLET_SPRUE",
+    "BILLET_DAEMON",
+];
 
 impl Config {
     /// Resolves and checks all settings.

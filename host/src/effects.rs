@@ -3,12 +3,17 @@
 //! Must never hold what only one kind of component may reach without saying so: that is [`Front`].
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
+use billet_block::Cid;
+use bytes::Bytes;
+
+use crate::bindings::billet::store::types::StoreError;
 use crate::buffers::Buffers;
 use crate::metrics::Metrics;
 use crate::mst::Mst;
+use crate::ship::Network;
 use crate::storage::Storage;
 use crate::traits::Credentials;
 
@@ -19,6 +24,29 @@ pub(crate) struct Effects {
     pub(crate) metrics: Arc<Metrics>,
     /// Set at the end, when instances go without having failed.
     pub(crate) stopping: AtomicBool,
+    /// Set where something is shipped.
+    pub(crate) network: OnceLock<Arc<Network>>,
+}
+
+impl Effects {
+    /// A block that could not be read here, for the reason given, from wherever else it is.
+    ///
+    /// # Errors
+    /// The reason, where it is nowhere else; otherwise as [`Network::block`].
+    pub(crate) async fn elsewhere(
+        &self,
+        cid: Cid,
+        reason: StoreError,
+    ) -> Result<Bytes, StoreError> {
+        let is_missing = matches!(reason, StoreError::NotFound | StoreError::Corrupt(_));
+        match self.network.get().filter(|_| is_missing) {
+            Some(network) => match network.block(self, cid).await {
+                Err(StoreError::NotFound) => Err(reason),
+                found => found,
+            },
+            None => Err(reason),
+        }
+    }
 }
 
 /// What only the gateway may reach.

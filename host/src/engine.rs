@@ -17,6 +17,7 @@ use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
 use crate::bindings::NativePre;
 use crate::bindings::billet::store;
 use crate::guest::{Guest, Host};
+use crate::ship::{ShipperPre, link_shipper};
 use crate::{components, imports};
 
 const EPOCH_MS: u64 = 10;
@@ -31,6 +32,8 @@ pub(crate) struct Engine {
     /// None where nothing is served.
     pub(crate) gateway: Option<Arc<ServicePre<Guest>>>,
     pub(crate) mst: Arc<NativePre<Guest>>,
+    /// None where nothing is shipped.
+    pub(crate) shipper: Option<Arc<ShipperPre<Guest>>>,
 }
 
 /// The bytes of the components to run.
@@ -71,7 +74,18 @@ impl Engine {
             engine,
             gateway: Some(Arc::new(gateway?)),
             mst: Arc::new(mst?),
+            shipper: None,
         })
+    }
+
+    /// With the component that ships, too.
+    ///
+    /// # Errors
+    /// As [`Engine::new`].
+    pub(crate) fn with_shipper(mut self) -> wasmtime::Result<Self> {
+        let shipper = link(&self.engine, components::SHIPPER, link_shipper);
+        self.shipper = Some(Arc::new(shipper.and_then(ShipperPre::new)?));
+        Ok(self)
     }
 
     /// Only `mst`, for looking at buckets.
@@ -85,6 +99,7 @@ impl Engine {
             engine,
             gateway: None,
             mst: Arc::new(mst),
+            shipper: None,
         })
     }
 }

@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use http::HeaderName;
+use http_body_util::BodyExt;
 use tokio::io::AsyncWrite;
 use wasmtime::component::{HasData, ResourceTable, TaskGroupHook, TaskGroupId};
 use wasmtime::{Store, StoreLimits, StoreLimitsBuilder, UpdateDeadline};
@@ -17,14 +18,16 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error as HttpError, ForbiddenHeaderFilter, RequestOptions, WasiBody,
-    WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
+    WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView, default_send_request,
 };
 
 use crate::effects::{Effects, Front};
 use crate::peers::Peer;
+use crate::ship::Reach;
 
 const GATEWAY_MEMORY_BYTES: usize = 256 << 20;
 const MST_MEMORY_BYTES: usize = 128 << 20;
+const SHIPPER_MEMORY_BYTES: usize = 128 << 20;
 const TABLE_ELEMENTS_MAX: usize = 10_000;
 const CORE_INSTANCES_MAX: usize = 64;
 const RESOURCES_MAX: usize = 1_024;
@@ -46,6 +49,8 @@ pub(crate) enum Role {
     Writer,
     /// Looks buckets up; may not commit.
     Reader,
+    /// Ships; the only one that may send requests.
+    Shipper(Arc<Reach>),
 }
 
 /// The data of a store: one instance and what belongs to it.
@@ -78,11 +83,13 @@ impl Guest {
         let (name, memory_bytes) = match role {
             Role::Gateway(_) => ("gateway", GATEWAY_MEMORY_BYTES),
             Role::Writer | Role::Reader => ("mst", MST_MEMORY_BYTES),
+            Role::Shipper(_) => ("shipper", SHIPPER_MEMORY_BYTES),
         };
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES_MAX);
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(FIELDS_BYTES_MAX);
+        let may_send = matches!(role, Role::Shipper(_));
         let guest = Guest {
             table,
             effects: Arc::clone(effects),
@@ -97,7 +104,7 @@ impl Guest {
                 .allow_udp(false)
                 .build(),
             http,
-            hooks: Hooks,
+            hooks: Hooks { may_send },
             limits: StoreLimitsBuilder::new()
                 .memory_size(memory_bytes)
                 .table_elements(TABLE_ELEMENTS_MAX)
@@ -129,7 +136,18 @@ impl Guest {
     pub(crate) fn front(&self) -> wasmtime::Result<Arc<Front>> {
         match &self.role {
             Role::Gateway(front) => Ok(Arc::clone(front)),
-            Role::Writer | Role::Reader => wasmtime::bail!("only the gateway has this"),
+            _ => wasmtime::bail!("only the gateway has this"),
+        }
+    }
+
+    /// The parts that only the shipper may reach.
+    ///
+    /// # Errors
+    /// For any other component, which traps it.
+    pub(crate) fn reach(&self) -> wasmtime::Result<Arc<Reach>> {
+        match &self.role {
+            Role::Shipper(reach) => Ok(Arc::clone(reach)),
+            _ => wasmtime::bail!("only the shipper has this"),
         }
     }
 }
@@ -153,8 +171,11 @@ impl WasiHttpView for Guest {
     }
 }
 
-/// Lets `host` through to the guest, which needs it for signatures, and nothing out of it.
-struct Hooks;
+/// Lets `host` through to the guest, which needs it for signatures, and nothing out of it, unless
+/// it is the one that ships.
+struct Hooks {
+    may_send: bool,
+}
 
 type IoResult = Box<dyn Future<Output = Result<(), HttpError>> + Send>;
 
@@ -167,12 +188,22 @@ impl WasiHttpHooks for Hooks {
 
     fn send_request(
         &mut self,
-        _request: http::Request<WasiBody>,
-        _options: Option<RequestOptions>,
+        request: http::Request<WasiBody>,
+        options: Option<RequestOptions>,
         _fut: IoResult,
     ) -> Box<dyn Future<Output = Result<(http::Response<WasiBody>, IoResult), HttpError>> + Send>
     {
-        Box::new(std::future::ready(Err(HttpError::HttpRequestDenied)))
+        let may_send = self.may_send;
+        Box::new(async move {
+            if !may_send {
+                return Err(HttpError::HttpRequestDenied);
+            }
+            let (response, io) = default_send_request(request, options).await?;
+            Ok((
+                response.map(BodyExt::boxed_unsync),
+                Box::new(io) as IoResult,
+            ))
+        })
     }
 }
 

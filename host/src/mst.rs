@@ -13,6 +13,7 @@ use std::task::Poll;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot};
+use wasmtime::Store;
 use wasmtime::component::Accessor;
 
 use crate::apply::Joiner;
@@ -20,6 +21,7 @@ use crate::bindings::Native;
 use crate::effects::Effects;
 use crate::engine::Engine;
 use crate::guest::{Guest, Role};
+use crate::metrics::Metrics;
 
 /// Calls that may wait for an instance.
 const QUEUE_CALLS: usize = 256;
@@ -31,9 +33,35 @@ const CALLS_PER_INSTANCE: usize = 65_536;
 /// The future of a call inside an instance.
 pub(crate) type Running<'a, R> = Pin<Box<dyn Future<Output = R> + Send + 'a>>;
 
-type Job = Box<
-    dyn for<'a> FnOnce(&'a Accessor<Guest>, &'a Native) -> Running<'a, wasmtime::Result<()>> + Send,
->;
+type Job<W> =
+    Box<dyn for<'a> FnOnce(&'a Accessor<Guest>, &'a W) -> Running<'a, wasmtime::Result<()>> + Send>;
+
+/// A component that is run as long-lived instances.
+pub(crate) trait World: Send + Sync + Sized + 'static {
+    /// What its log lines say.
+    const NAME: &'static str;
+
+    /// A new instance.
+    fn make(
+        engine: &Engine,
+        store: &mut Store<Guest>,
+    ) -> impl Future<Output = wasmtime::Result<Self>> + Send;
+
+    /// Counts one that ended badly.
+    fn count_trap(metrics: &Metrics);
+}
+
+impl World for Native {
+    const NAME: &'static str = "mst";
+
+    async fn make(engine: &Engine, store: &mut Store<Guest>) -> wasmtime::Result<Self> {
+        engine.mst.instantiate_async(store).await
+    }
+
+    fn count_trap(metrics: &Metrics) {
+        metrics.traps_mst.add(1);
+    }
+}
 
 /// The instance ended before it answered. The call may have taken effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,8 +77,13 @@ pub(crate) struct Mst {
 }
 
 /// The way to one instance and its successors.
-#[derive(Clone)]
-pub(crate) struct Queue(mpsc::Sender<Job>);
+pub(crate) struct Queue<W = Native>(mpsc::Sender<Job<W>>);
+
+impl<W> Clone for Queue<W> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
 
 impl Mst {
     /// Starts the instances; they end when this is dropped.
@@ -100,8 +133,9 @@ impl Mst {
     }
 }
 
-impl Queue {
-    fn start(engine: Engine, effects: Arc<Effects>, role: Role) -> Self {
+impl<W: World> Queue<W> {
+    /// Starts it; it ends when all ways to it are gone.
+    pub(crate) fn start(engine: Engine, effects: Arc<Effects>, role: Role) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE_CALLS);
         tokio::spawn(keep_running(engine, effects, role, receiver));
         Self(sender)
@@ -114,15 +148,15 @@ impl Queue {
     pub(crate) async fn call<R, F>(&self, call: F) -> Result<R, Lost>
     where
         R: Send + 'static,
-        F: for<'a> FnOnce(&'a Accessor<Guest>, &'a Native) -> Running<'a, wasmtime::Result<R>>
+        F: for<'a> FnOnce(&'a Accessor<Guest>, &'a W) -> Running<'a, wasmtime::Result<R>>
             + Send
             + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let job: Job = Box::new(move |accessor, native| {
+        let job: Job<W> = Box::new(move |accessor, world| {
             Box::pin(async move {
                 // Whoever asked may be gone; the call runs to its end all the same.
-                let _ = answer.send(call(accessor, native).await?);
+                let _ = answer.send(call(accessor, world).await?);
                 Ok(())
             })
         });
@@ -132,19 +166,19 @@ impl Queue {
 }
 
 /// Runs one instance after another until nobody can call any more.
-async fn keep_running(
+async fn keep_running<W: World>(
     engine: Engine,
     effects: Arc<Effects>,
     role: Role,
-    mut jobs: mpsc::Receiver<Job>,
+    mut jobs: mpsc::Receiver<Job<W>>,
 ) {
     // The first call is waited for outside an instance, so that one that cannot even be made does
     // not spin.
     while let Some(job) = jobs.recv().await {
         if let Err(error) = run_instance(&engine, &effects, &role, job, &mut jobs).await {
-            effects.metrics.traps_mst.add(1);
+            W::count_trap(&effects.metrics);
             tracing::error!(
-                component = "mst",
+                component = W::NAME,
                 error = format!("{error:#}"),
                 "instance ended"
             );
@@ -152,19 +186,19 @@ async fn keep_running(
     }
 }
 
-async fn run_instance(
+async fn run_instance<W: World>(
     engine: &Engine,
     effects: &Arc<Effects>,
     role: &Role,
-    first: Job,
-    jobs: &mut mpsc::Receiver<Job>,
+    first: Job<W>,
+    jobs: &mut mpsc::Receiver<Job<W>>,
 ) -> wasmtime::Result<()> {
     let mut store = Guest::store(&engine.engine, effects, role.clone());
-    let native = engine.mst.instantiate_async(&mut store).await?;
+    let world = W::make(engine, &mut store).await?;
     let busy = Arc::clone(&store.data().busy);
     let work = async |accessor: &Accessor<Guest>| -> wasmtime::Result<()> {
         let mut running = FuturesUnordered::new();
-        running.push(first(accessor, &native));
+        running.push(first(accessor, &world));
         let mut taken = 1_usize;
         loop {
             if running.is_empty() && taken >= CALLS_PER_INSTANCE {
@@ -177,7 +211,7 @@ async fn run_instance(
                 job = jobs.recv(), if room => match job {
                     Some(job) => {
                         taken = taken.saturating_add(1);
-                        running.push(job(accessor, &native));
+                        running.push(job(accessor, &world));
                     }
                     None => taken = CALLS_PER_INSTANCE,
                 },
@@ -215,6 +249,7 @@ mod tests {
             buffers: Arc::new(Buffers::new(1)),
             metrics: Arc::default(),
             stopping: AtomicBool::new(false),
+            network: std::sync::OnceLock::new(),
         });
         let engine = Engine::new(&Binaries::default()).unwrap();
         let mst = Mst::start(&engine, &effects, 1, 1);

@@ -23,6 +23,7 @@ use crate::mst::Mst;
 use crate::peers::Peers;
 use crate::pools::Pools;
 use crate::settings::Settings;
+use crate::ship::Network;
 use crate::storage::Storage;
 use crate::traits::Credentials;
 
@@ -47,6 +48,9 @@ pub enum ServeError {
     /// A component does not compile or link.
     #[error("the components: {0}")]
     Components(String),
+    /// A key of the network cannot be used.
+    #[error("the keys: {0}")]
+    Keys(String),
     /// A sync failed: the process must end, and the next start recovers.
     #[error("the process must end: {0}")]
     Fatal(String),
@@ -94,6 +98,9 @@ impl Running {
             }
         }
         self.effects.stopping.store(true, Ordering::Relaxed);
+        if let Some(network) = self.effects.network.get() {
+            network.stop();
+        }
         let storage = Arc::clone(&self.effects.storage);
         let closed = blocking(move || storage.close()).await?;
         closed.map_err(|error| ServeError::Store(error.to_string()))?;
@@ -157,8 +164,16 @@ pub async fn start_with(
     let admin_task = tokio::spawn(Arc::clone(&admin).run(admin_socket));
     // Recovery and compilation do not wait for each other.
     let folder = settings.clone();
+    let ships = settings.ship.is_some();
     let (engine, storage) = tokio::join!(
-        blocking(move || Engine::new(&binaries)),
+        blocking(move || {
+            let engine = Engine::new(&binaries)?;
+            if ships {
+                engine.with_shipper()
+            } else {
+                Ok(engine)
+            }
+        }),
         blocking(move || Storage::open(&folder)),
     );
     let engine = engine?.map_err(|error| ServeError::Components(format!("{error:#}")))?;
@@ -168,7 +183,13 @@ pub async fn start_with(
         buffers: Arc::new(Buffers::new(settings.buffers)),
         metrics,
         stopping: AtomicBool::new(false),
+        network: OnceLock::new(),
     });
+    if let Some(ship) = &settings.ship {
+        let network = Network::start(ship, &engine, &effects);
+        let network = network.map_err(|error| ServeError::Keys(error.to_string()))?;
+        let _ = effects.network.set(network);
+    }
     let inspector = inspector(&settings, &engine, &effects, &stopping);
     let listener = Arc::new(assemble(&settings, &engine, &effects, credentials));
     let (watched, front) = (Arc::clone(&effects), Arc::clone(&listener));
@@ -260,6 +281,9 @@ fn gauges(effects: &Effects, listener: &Listener) -> Vec<(String, u64)> {
         ),
     ];
     gauges.extend(listener.pools.gauges());
+    if let Some(network) = effects.network.get() {
+        gauges.extend(network.gauges(&effects.storage));
+    }
     gauges.extend(effects.storage.gauges());
     gauges
 }

@@ -5,6 +5,8 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use crate::ship::ShipSettings;
+
 /// Limits of the S3 listener (I8).
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -76,6 +78,8 @@ pub struct Settings {
     pub table_cache_bytes: usize,
     /// Size at which a segment is sealed.
     pub seal_bytes: u64,
+    /// None where nothing is shipped.
+    pub ship: Option<ShipSettings>,
 }
 
 impl Settings {
@@ -99,6 +103,7 @@ impl Settings {
             block_cache_bytes: 64 << 20,
             table_cache_bytes: 64 << 20,
             seal_bytes: 64 << 20,
+            ship: None,
         }
     }
 }

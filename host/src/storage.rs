@@ -6,13 +6,14 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use billet_storage::{
-    CommitRequest, Committed, Committer, Config, CowDisk, Effects, GROUP_COMMITS, OpenError, State,
-    Store, StoreError,
+    CommitRequest, Committed, Committer, Config, CowDisk, Effects, GROUP_COMMITS, OpenError, Retain,
+    State, Store, StoreError,
 };
 use tokio::sync::{oneshot, watch};
 
 use crate::bindings::billet::store::types;
 use crate::settings::Settings;
+use crate::ship::ShipSettings;
 
 /// The store with its committer.
 pub(crate) struct Storage {
@@ -239,6 +240,10 @@ fn config(settings: &Settings) -> Config {
         seal_bytes: settings.seal_bytes,
         table_cache_bytes: settings.table_cache_bytes,
         block_cache_bytes: settings.block_cache_bytes,
+        retain: settings
+            .ship
+            .as_ref()
+            .map_or_else(Retain::default, ShipSettings::retain),
         ..Config::default()
     }
 }

@@ -23,6 +23,10 @@ pub enum Kind {
     OneOf(&'static [&'static str]),
     /// A path; may be empty.
     Path,
+    /// A whole number.
+    Number,
+    /// One word; may be empty.
+    Text,
     /// One word, not empty.
     Word,
 }
@@ -57,7 +61,14 @@ impl Kind {
             Self::Word if text.is_empty() || text.contains(char::is_whitespace) => {
                 Err("should be one word".to_owned())
             }
-            Self::List | Self::Path | Self::Word => Ok(()),
+            Self::Number => text
+                .parse::<u64>()
+                .map(drop)
+                .map_err(|_| "should be a whole number".to_owned()),
+            Self::Text if text.contains(char::is_whitespace) => {
+                Err("should be one word or empty".to_owned())
+            }
+            Self::List | Self::Path | Self::Text | Self::Word => Ok(()),
         }
     }
 }

@@ -10,8 +10,8 @@ use wasmtime::component::Accessor;
 use super::{invalid, parse_cid};
 use crate::bindings::billet::store::blocks::{self, Answer};
 use crate::bindings::billet::store::types::StoreError;
+use crate::effects::Effects;
 use crate::guest::{Guest, Host};
-use crate::storage::Storage;
 
 /// CIDs that one call may ask for.
 const CIDS_MAX: usize = 4_096;
@@ -39,8 +39,8 @@ impl blocks::HostWithStore<Guest> for Host {
         cids: Vec<Vec<u8>>,
         max_bytes: u32,
     ) -> wasmtime::Result<Result<Vec<Answer>, StoreError>> {
-        let storage = accessor.with(|mut access| Arc::clone(&access.get().effects.storage));
-        Ok(get_many(&storage, cids, max_bytes).await)
+        let effects = accessor.with(|mut access| Arc::clone(&access.get().effects));
+        Ok(get_many(&effects, cids, max_bytes).await)
     }
 }
 
@@ -59,7 +59,7 @@ fn checked(blocks: Vec<blocks::Block>) -> Result<Vec<(Cid, Bytes)>, StoreError> 
 }
 
 async fn get_many(
-    storage: &Storage,
+    effects: &Effects,
     cids: Vec<Vec<u8>>,
     max_bytes: u32,
 ) -> Result<Vec<Answer>, StoreError> {
@@ -73,9 +73,54 @@ async fn get_many(
         .iter()
         .map(|cid| parse_cid(cid))
         .collect::<Result<Vec<_>, _>>()?;
-    storage
-        .run(move |store| get_all(store, &cids, max_bytes))
-        .await
+    let names = cids.clone();
+    let answers = effects
+        .storage
+        .run(move |store| get_all(store, &cids, max_bytes));
+    let mut answers = answers.await?;
+    if effects.network.get().is_some() {
+        fill(effects, &names, &mut answers, max_bytes).await?;
+    }
+    Ok(answers)
+}
+
+/// Blocks that are not here from wherever else they are, as far as there is room.
+async fn fill(
+    effects: &Effects,
+    cids: &[Cid],
+    answers: &mut [Answer],
+    max_bytes: usize,
+) -> Result<(), StoreError> {
+    let length = |answer: &Answer| match answer {
+        Answer::Found(bytes) => bytes.len(),
+        Answer::NotFound | Answer::Corrupt | Answer::Skipped => 0,
+    };
+    let used: usize = answers.iter().map(length).sum();
+    let mut room = max_bytes.saturating_sub(used);
+    let mut is_first = used == 0;
+    for (cid, answer) in cids.iter().zip(answers) {
+        let reason = match answer {
+            Answer::NotFound => StoreError::NotFound,
+            Answer::Corrupt => StoreError::Corrupt(cid.to_bytes().to_vec()),
+            Answer::Found(_) | Answer::Skipped => continue,
+        };
+        if room == 0 && !is_first {
+            *answer = Answer::Skipped;
+            continue;
+        }
+        match effects.elsewhere(*cid, reason).await {
+            Ok(bytes) if is_first || bytes.len() <= room => {
+                room = room.saturating_sub(bytes.len());
+                is_first = false;
+                *answer = Answer::Found(bytes.to_vec());
+            }
+            Ok(_) => *answer = Answer::Skipped,
+            // It stays what it is.
+            Err(StoreError::NotFound | StoreError::Corrupt(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 fn get_all(

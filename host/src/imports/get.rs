@@ -155,7 +155,10 @@ impl Outflow {
             store.read_leaf(&cid, buffer.bytes_mut())?;
             Ok(buffer)
         });
-        let bytes = Bytes::from_owner(reading.await?);
+        let bytes = match reading.await {
+            Ok(buffer) => Bytes::from_owner(buffer),
+            Err(error) => self.effects.elsewhere(cid, error).await?,
+        };
         let start = usize::try_from(offset).ok();
         let range = start.and_then(|start| Some(start..start.checked_add(length)?));
         match range.filter(|range| range.end <= bytes.len()) {

@@ -114,6 +114,7 @@ async fn open_to_write(settings: Settings) -> Result<Inside, Failure> {
             buffers: Arc::new(Buffers::new(settings.buffers)),
             metrics: Arc::default(),
             stopping: AtomicBool::new(false),
+            network: std::sync::OnceLock::new(),
         };
         let files = Arc::new(move || billet_storage::list_files(&settings.data_dir));
         Ok::<_, Failure>(Inside::new(Arc::new(effects), None, files))
@@ -138,6 +139,7 @@ async fn open(settings: Settings) -> Result<Inside, Failure> {
             buffers: Arc::new(Buffers::new(settings.buffers)),
             metrics: Arc::default(),
             stopping: AtomicBool::new(false),
+            network: std::sync::OnceLock::new(),
         };
         let files = Arc::new(move || disk.list_files());
         Ok(Inside::new(Arc::new(effects), None, files))

@@ -1,0 +1,28 @@
+//! Shipping in the native host: the instance that ships, what it may reach, and reads of what is
+//! on the network.
+//!
+//! Must never know a token or a protocol: the component does. Keys stay here.
+
+mod bindings;
+mod cache;
+mod closure;
+mod driver;
+mod keys;
+mod link;
+mod network;
+mod notes;
+mod read;
+mod settings;
+mod shards;
+mod signer;
+mod streams;
+mod waiting;
+
+pub(crate) use bindings::Shipper;
+pub use keys::KeyError;
+pub(crate) use link::link_shipper;
+pub(crate) use network::Network;
+pub use settings::{Keep, ShipSettings};
+
+pub(crate) use bindings::ShipperPre;
+pub(crate) use network::Reach;

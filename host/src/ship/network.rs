@@ -1,0 +1,168 @@
+//! The way to the network: the instance that ships, and who waits for it.
+//!
+//! Must never tell a request that a commit is on the network before its position is durable.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use billet_block::Cid;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use wasmtime::Store;
+
+use super::cache::Cache;
+use super::keys::{KeyError, Keys};
+use super::settings::ShipSettings;
+use super::waiting::Waiting;
+use super::{Shipper, driver};
+use crate::bindings::billet::store::types::StoreError;
+use crate::effects::Effects;
+use crate::engine::Engine;
+use crate::guest::{Guest, Role};
+use crate::metrics::Metrics;
+use crate::mst::{Lost, Mst, Queue, World};
+use crate::storage::Storage;
+
+/// What a request that waited too long is told, in milliseconds.
+const RETRY_MS: u32 = 1_000;
+
+/// What only the shipper may reach.
+pub(crate) struct Reach {
+    pub(super) keys: Keys,
+    /// Settings that it may see, by name.
+    pub(super) visible: BTreeMap<&'static str, String>,
+    pub(super) waiting: Arc<Waiting>,
+    /// Readers of its own: a long walk does not stand in the way of requests.
+    pub(super) mst: Arc<Mst>,
+}
+
+/// Shipping, as everybody else sees it.
+pub(crate) struct Network {
+    /// None once it was stopped.
+    queue: Mutex<Option<Queue<Shipper>>>,
+    pub(super) waiting: Arc<Waiting>,
+    pub(super) cache: Mutex<Cache>,
+    /// One fetch of a block at a time.
+    pub(super) flights: Mutex<HashMap<Cid, Arc<tokio::sync::Mutex<()>>>>,
+    pub(super) timeout: Duration,
+    settle: Duration,
+    driver: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl World for Shipper {
+    const NAME: &'static str = "shipper";
+
+    async fn make(engine: &Engine, store: &mut Store<Guest>) -> wasmtime::Result<Self> {
+        let shipper = engine.shipper.as_ref();
+        let shipper = shipper.ok_or_else(|| wasmtime::format_err!("nothing is shipped"))?;
+        shipper.instantiate_async(store).await
+    }
+
+    fn count_trap(metrics: &Metrics) {
+        metrics.traps_shipper.add(1);
+    }
+}
+
+impl Network {
+    /// Starts shipping: reads the keys and calls the component from now on.
+    ///
+    /// # Errors
+    /// As [`KeyError`] says.
+    pub(crate) fn start(
+        settings: &ShipSettings,
+        engine: &Engine,
+        effects: &Arc<Effects>,
+    ) -> Result<Arc<Self>, KeyError> {
+        let keys = Keys::open(&settings.agent_key_file, &settings.space_key_file)?;
+        let waiting = Arc::<Waiting>::default();
+        let reach = Arc::new(Reach {
+            visible: settings.visible(keys.space()),
+            keys,
+            waiting: Arc::clone(&waiting),
+            mst: Arc::new(Mst::start(engine, effects, 1, 1)),
+        });
+        let role = Role::Shipper(reach);
+        let queue = Queue::start(engine.clone(), Arc::clone(effects), role);
+        let network = Arc::new(Self {
+            queue: Mutex::new(Some(queue)),
+            waiting,
+            cache: Mutex::new(Cache::new(settings.cache_bytes)),
+            flights: Mutex::default(),
+            timeout: Duration::from_millis(settings.timeout_ms),
+            settle: Duration::from_millis(settings.settle_ms),
+            driver: Mutex::default(),
+        });
+        let task = tokio::spawn(driver::drive(Arc::clone(&network)));
+        *lock(&network.driver) = Some(task);
+        Ok(network)
+    }
+
+    /// Ends it; what was under way goes on from what is durable at the next start.
+    pub(crate) fn stop(&self) {
+        if let Some(driver) = lock(&self.driver).take() {
+            driver.abort();
+        }
+        drop(lock(&self.queue).take());
+    }
+
+    pub(super) fn queue(&self) -> Result<Queue<Shipper>, Lost> {
+        lock(&self.queue).clone().ok_or(Lost)
+    }
+
+    /// Waits until commit `seq` of `log` is on the network.
+    ///
+    /// # Errors
+    /// `Busy` when it took too long; the commit stands.
+    pub(crate) async fn settle(
+        &self,
+        storage: &Storage,
+        log: String,
+        seq: u64,
+    ) -> Result<(), StoreError> {
+        let mut publications = self.waiting.publications();
+        let _wanted = self.waiting.want(&log, seq);
+        let settled = async {
+            loop {
+                publications.mark_unchanged();
+                let name = log.clone();
+                let published = storage.run(move |store| store.published(&name)).await?;
+                if published.is_some_and(|row| row.seq >= seq) {
+                    return Ok(());
+                }
+                changed(&mut publications).await?;
+            }
+        };
+        match tokio::time::timeout(self.settle, settled).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(StoreError::Busy(RETRY_MS)),
+        }
+    }
+
+    /// Numbers for whoever watches, by name.
+    pub(crate) fn gauges(&self, storage: &Storage) -> Vec<(String, u64)> {
+        let progress = storage.store().progress();
+        let totals = progress.totals;
+        let cached = u64::try_from(lock(&self.cache).usage()).unwrap_or(u64::MAX);
+        let all = [
+            ("billet_network_cache_bytes", cached),
+            ("billet_shards_accepted_total", totals.shards),
+            ("billet_shards_accepted_bytes_total", totals.bytes),
+            ("billet_shards_waiting", progress.waiting_shards),
+            ("billet_shards_waiting_bytes", progress.waiting_bytes),
+            ("billet_ship_backlog_bytes", progress.backlog_bytes),
+            ("billet_segments_retired_total", totals.retired_segments),
+            ("billet_segments_retired_bytes_total", totals.retired_bytes),
+        ];
+        all.map(|(name, value)| (name.to_owned(), value)).to_vec()
+    }
+}
+
+async fn changed(publications: &mut watch::Receiver<u64>) -> Result<(), StoreError> {
+    let changed = publications.changed().await;
+    changed.map_err(|_| StoreError::Unavailable)
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,245 @@
+//! Blocks from the network: one that is not here is fetched from the shard that has it, with its
+//! neighbours.
+//!
+//! Must never give out or keep a block that was not checked against its CID on arrival (I6).
+
+use std::sync::Arc;
+
+use billet_block::Cid;
+use billet_storage::{Located, Slot};
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt;
+use futures::channel::mpsc;
+use tokio::sync::oneshot;
+
+use super::Network;
+use super::bindings::exports::billet::forge::shipping::Range;
+use super::driver::now_ms;
+use super::network::lock;
+use super::streams::{Taker, Teller, channel};
+use crate::bindings::billet::store::types::StoreError;
+use crate::effects::Effects;
+
+/// Neighbours that are fetched with a block, at most, and their bytes.
+const RUN_SLOTS: usize = 64;
+const RUN_BYTES: u64 = 4 << 20;
+
+type Opened = (
+    mpsc::Receiver<Bytes>,
+    oneshot::Receiver<Result<(), StoreError>>,
+);
+
+impl Network {
+    /// A block that is not here.
+    ///
+    /// # Errors
+    /// `NotFound` when no accepted shard has it; `Unavailable` when none of those that have it
+    /// gave it.
+    pub(crate) async fn block(&self, effects: &Effects, cid: Cid) -> Result<Bytes, StoreError> {
+        if let Some(bytes) = self.cached(&cid) {
+            effects.metrics.network_hits.add(1);
+            return Ok(bytes);
+        }
+        let flight = {
+            let mut flights = lock(&self.flights);
+            flights.retain(|_, flight| Arc::strong_count(flight) > 1);
+            Arc::clone(flights.entry(cid).or_default())
+        };
+        let _alone = flight.lock().await;
+        if let Some(bytes) = self.cached(&cid) {
+            effects.metrics.network_hits.add(1);
+            return Ok(bytes);
+        }
+        let found = effects.storage.run(move |store| store.locate(&cid)).await?;
+        if found.is_empty() {
+            return Err(StoreError::NotFound);
+        }
+        for located in found {
+            match self.fetch(effects, cid, &located).await {
+                Ok(bytes) => return Ok(bytes),
+                Err(error) => {
+                    effects.metrics.network_failed.add(1);
+                    let shard = located.place.shard;
+                    tracing::warn!(%cid, shard, ?error, "the network did not give a block");
+                }
+            }
+        }
+        Err(StoreError::Unavailable)
+    }
+
+    fn cached(&self, cid: &Cid) -> Option<Bytes> {
+        lock(&self.cache).get(cid)
+    }
+
+    /// Fetches a block and its neighbours from one shard; the good ones are kept.
+    async fn fetch(
+        &self,
+        effects: &Effects,
+        cid: Cid,
+        located: &Located,
+    ) -> Result<Bytes, StoreError> {
+        let place = located.place;
+        let asked = effects.storage.run(move |store| {
+            let slots = store.entries(place.shard, place.offset, RUN_SLOTS)?;
+            Ok((slots, store.commitment(place.shard)?))
+        });
+        let (slots, commitment) = asked.await?;
+        let slots = run_of(slots);
+        let timeout = self.timeout;
+        let bytes = tokio::time::timeout(timeout, self.ask(commitment, &slots));
+        let bytes = bytes.await.map_err(|_| StoreError::Unavailable)??;
+        effects.metrics.network_bytes.add(bytes.len());
+        let checked = tokio::task::spawn_blocking(move || check(&slots, &bytes)).await;
+        let checked = checked.map_err(|_| StoreError::Unavailable)?;
+        let wanted = checked.iter().find(|(found, _)| *found == cid);
+        let wanted = wanted.map(|(_, bytes)| bytes.clone());
+        let mut cache = lock(&self.cache);
+        for (cid, bytes) in checked {
+            cache.put(cid, bytes);
+        }
+        wanted.ok_or(StoreError::Corrupt(cid.to_bytes().to_vec()))
+    }
+
+    /// The bytes of these slots, one after another, unchecked.
+    async fn ask(&self, commitment: Vec<u8>, slots: &[Slot]) -> Result<Bytes, StoreError> {
+        let range = |slot: &Slot| Range {
+            offset: slot.offset,
+            length: u64::from(slot.length),
+        };
+        let ranges: Vec<_> = slots.iter().map(range).collect();
+        let length = slots.iter().map(|slot| u64::from(slot.length)).sum::<u64>();
+        let length = usize::try_from(length).map_err(|_| StoreError::Unavailable)?;
+        let (mut pieces, told) = self.open(commitment, ranges).await?;
+        let mut bytes = BytesMut::with_capacity(length);
+        while let Some(piece) = pieces.next().await {
+            if bytes.len().saturating_add(piece.len()) > length {
+                return Err(StoreError::Unavailable);
+            }
+            bytes.extend_from_slice(&piece);
+        }
+        told.await.unwrap_or(Err(StoreError::Unavailable))?;
+        Ok(bytes.freeze())
+    }
+
+    /// Opens a stream of the shipper. The call there lasts as long as the stream.
+    async fn open(&self, commitment: Vec<u8>, ranges: Vec<Range>) -> Result<Opened, StoreError> {
+        let queue = self.queue().map_err(|_| StoreError::Unavailable)?;
+        let (sender, pieces) = channel();
+        let (opened, opening) = oneshot::channel::<Result<(), StoreError>>();
+        let (tell, told) = oneshot::channel();
+        tokio::spawn(async move {
+            let fetch = queue.call(move |accessor, shipper| {
+                Box::pin(async move {
+                    let shipping = shipper.billet_forge_shipping();
+                    let answer = shipping.call_fetch(accessor, now_ms(), commitment, ranges);
+                    let (stream, failure) = match answer.await? {
+                        Ok(streams) => streams,
+                        Err(error) => {
+                            let _ = opened.send(Err(error));
+                            return Ok(());
+                        }
+                    };
+                    let (ended, end) = oneshot::channel();
+                    accessor.with(|mut access| {
+                        stream.pipe(&mut access, Taker(sender))?;
+                        failure.pipe(&mut access, Teller(Some(ended)))
+                    })?;
+                    // Whoever asked may be gone.
+                    let _ = opened.send(Ok(()));
+                    if let Ok(outcome) = end.await {
+                        let _ = tell.send(outcome);
+                    }
+                    Ok(())
+                })
+            });
+            if fetch.await.is_err() {
+                tracing::warn!("a fetch ended with its instance");
+            }
+        });
+        match opening.await {
+            Ok(Ok(())) => Ok((pieces, told)),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(StoreError::Unavailable),
+        }
+    }
+}
+
+/// The first slots, as far as they keep to the limit; at least one.
+fn run_of(mut slots: Vec<Slot>) -> Vec<Slot> {
+    let start = slots.first().map_or(0, |slot| slot.offset);
+    let mut count: usize = 0;
+    slots.retain(|slot| {
+        count = count.saturating_add(1);
+        // A range without a byte cannot be asked for.
+        let is_near = slot.end().saturating_sub(start) <= RUN_BYTES;
+        slot.length > 0 && (count == 1 || is_near)
+    });
+    slots
+}
+
+/// Those of the blocks that are what their names say.
+fn check(slots: &[Slot], bytes: &Bytes) -> Vec<(Cid, Bytes)> {
+    let mut good = Vec::with_capacity(slots.len());
+    let mut start: usize = 0;
+    for slot in slots {
+        let length = usize::try_from(slot.length).unwrap_or(usize::MAX);
+        let end = start.saturating_add(length);
+        if end > bytes.len() {
+            break;
+        }
+        // A copy of its own, so that one block does not keep the memory of all.
+        let block = Bytes::copy_from_slice(bytes.get(start..end).unwrap_or_default());
+        if slot.cid.matches(&block) {
+            good.push((slot.cid, block));
+        }
+        start = end;
+    }
+    good
+}
+
+#[cfg(test)]
+mod tests {
+    use billet_block::Codec;
+
+    use super::*;
+
+    fn slots() -> (Vec<Slot>, Bytes) {
+        let blocks = [vec![1; 10], vec![2; 3 << 20], vec![3; 2 << 20]];
+        let mut offset = 59;
+        let mut slots = Vec::new();
+        for block in &blocks {
+            offset += 40;
+            let length = u32::try_from(block.len()).unwrap();
+            let cid = Cid::of(Codec::Raw, block);
+            slots.push(Slot {
+                cid,
+                offset,
+                length,
+            });
+            offset += u64::from(length);
+        }
+        (slots, Bytes::from(blocks.concat()))
+    }
+
+    #[test]
+    fn neighbours_are_taken_up_to_the_limit() {
+        let (slots, _) = slots();
+        assert_eq!(run_of(slots.clone()), slots[..2]);
+        assert_eq!(run_of(slots[1..].to_vec()), slots[1..2]);
+        assert_eq!(run_of(Vec::new()), []);
+    }
+
+    #[test]
+    fn only_what_is_what_its_name_says_is_taken() {
+        let (slots, bytes) = slots();
+        let found = |bytes: &Bytes| check(&slots, bytes).iter().map(|(cid, _)| *cid).collect();
+        let all: Vec<_> = slots.iter().map(|slot| slot.cid).collect();
+        assert_eq!(check(&slots, &bytes).len(), 3);
+        let cut: Vec<Cid> = found(&bytes.slice(..bytes.len() - 1));
+        assert_eq!(cut, all[..2]);
+        let mut wrong = bytes.to_vec();
+        wrong[12] ^= 1;
+        let wrong: Vec<Cid> = found(&Bytes::from(wrong));
+        assert_eq!(wrong, [all[0], all[2]]);
+    }
+}
