@@ -6,8 +6,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use billet_storage::{
-    CommitRequest, Committed, Committer, Config, CowDisk, Effects, GROUP_COMMITS, OpenError, Retain,
-    State, Store, StoreError,
+    CommitRequest, Committed, Committer, Config, CowDisk, Effects, GROUP_COMMITS, OpenError,
+    Retain, State, Store, StoreError,
 };
 use tokio::sync::{oneshot, watch};
 

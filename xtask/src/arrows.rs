@@ -30,7 +30,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("billet-plain", &["billet-block"]),
     ("billet-s3", &[]),
-    ("billet-ucan", &["billet-block"]),
+    ("billet-key", &[]),
+    ("billet-ucan", &["billet-block", "billet-key"]),
     (
         "billet-forge",
         &["billet-block", "billet-car", "billet-ucan"],
@@ -61,7 +62,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "billet-host",
-        &["billet-block", "billet-car", "billet-storage"],
+        &["billet-block", "billet-car", "billet-key", "billet-storage"],
     ),
     (
         "billet-adapter-wasi-filesystem",

@@ -6,9 +6,9 @@ use std::cmp::Reverse;
 
 use crate::command::Command;
 use crate::delegation::Delegation;
-use crate::did::Did;
 use crate::envelope::Signed;
 use crate::limits::CHAIN_LINKS_MAX;
+use billet_key::Did;
 
 /// A delegation on the way from the invocation upwards.
 struct Step<'a> {

@@ -6,15 +6,15 @@ use billet_block::{Cid, Codec};
 
 use crate::Ipld;
 use crate::command::Command;
-use crate::did::Did;
 use crate::document::Purpose;
 use crate::envelope::{Map, Payload, Signed, TokenError, Unsigned};
 use crate::fields::{Fields, fields, nullable, seconds, text};
 use crate::invocation::Invocation;
-use crate::key::Signer;
 use crate::policy::Policy;
 use crate::signature::attestation;
 use crate::varsig::Algorithm;
+use billet_key::Did;
+use billet_key::Signer;
 
 /// What a delegation says.
 #[derive(Clone, Debug, PartialEq)]

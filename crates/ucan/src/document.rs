@@ -8,9 +8,9 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::did::{Did, read_multikey};
-use crate::key::PublicKey;
 use crate::limits::{DOCUMENT_BYTES_MAX, DOCUMENT_METHODS_MAX};
+use billet_key::Did;
+use billet_key::PublicKey;
 
 /// What a key is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,7 +200,7 @@ impl Reference {
 impl WrittenMethod {
     fn key(&self) -> Option<PublicKey> {
         match self.kind.as_str() {
-            "Multikey" => read_multikey(self.public_key_multibase.as_deref()?),
+            "Multikey" => PublicKey::from_multikey(self.public_key_multibase.as_deref()?),
             _ => None,
         }
     }

@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use billet_block::{CborError, Cid, Codec, decode, encode};
 
 use crate::Ipld;
-use crate::did::Did;
 use crate::document::Purpose;
-use crate::key::{NotSigned, Signer};
 use crate::varsig::Algorithm;
+use billet_key::Did;
+use billet_key::{NotSigned, Signer};
 
 /// Named values: arguments, metadata.
 pub type Map = BTreeMap<String, Ipld>;

@@ -6,8 +6,8 @@ use billet_block::Cid;
 
 use crate::Ipld;
 use crate::command::Command;
-use crate::did::Did;
 use crate::envelope::{Map, TokenError};
+use billet_key::Did;
 
 /// The fields that have not been read yet.
 pub(crate) struct Fields(Map);

@@ -7,10 +7,10 @@ use billet_block::{Cid, Codec, encode};
 
 use crate::Ipld;
 use crate::command::Command;
-use crate::did::Did;
 use crate::document::Purpose;
 use crate::envelope::{Map, Payload, TokenError};
 use crate::fields::{Fields, fields, link, nullable, seconds, text};
+use billet_key::Did;
 
 /// What an invocation says.
 #[derive(Clone, Debug, PartialEq)]

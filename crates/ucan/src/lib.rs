@@ -9,14 +9,11 @@ mod chain;
 mod command;
 mod container;
 mod delegation;
-mod did;
 mod document;
 mod envelope;
 mod fields;
 mod invocation;
-mod key;
 mod limits;
-mod mailto;
 mod order;
 mod packing;
 mod pick;
@@ -29,15 +26,18 @@ mod token;
 mod validate;
 mod varsig;
 
+/// Keys and identities, as this crate speaks of them.
+pub use billet_key::{
+    DID_BYTES_MAX, Did, DidError, Ed25519Signer, KEY_FILE_BYTES_MAX, KeyError, NotSigned,
+    PublicKey, Seed, Signer,
+};
 pub use chain::find_chain;
 pub use command::{Command, CommandError};
 pub use container::{Container, ContainerError};
 pub use delegation::Delegation;
-pub use did::{Did, DidError};
 pub use document::{Directory, Document, DocumentError, Method, Purpose, Resolver};
 pub use envelope::{Map, Payload, Signed, TokenError, Unsigned};
 pub use invocation::Invocation;
-pub use key::{Ed25519Signer, KeyError, NotSigned, PublicKey, Seed, Signer};
 pub use limits::*;
 pub use packing::Packing;
 pub use policy::{Comparison, Policy, PolicyError, Statement, TooMuchWork};

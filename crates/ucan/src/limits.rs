@@ -12,9 +12,6 @@ pub const CONTAINER_TOKENS_MAX: usize = 1024;
 /// Most delegations between a subject and an invocation.
 pub const CHAIN_LINKS_MAX: usize = 16;
 
-/// Most bytes of an identity.
-pub const DID_BYTES_MAX: usize = 2048;
-
 /// Most bytes of a command.
 pub const COMMAND_BYTES_MAX: usize = 2048;
 
@@ -26,6 +23,3 @@ pub const DOCUMENT_BYTES_MAX: usize = 64 << 10;
 
 /// Most verification methods of an identity's document.
 pub const DOCUMENT_METHODS_MAX: usize = 64;
-
-/// Most bytes of a key file.
-pub const KEY_FILE_BYTES_MAX: usize = 64 << 10;

@@ -5,11 +5,11 @@
 use billet_block::Cid;
 
 use crate::Ipld;
-use crate::did::Did;
 use crate::document::Purpose;
 use crate::envelope::{Map, Payload, TokenError};
 use crate::fields::{Fields, fields, link, nullable, seconds, text};
 use crate::invocation::Invocation;
+use billet_key::Did;
 
 /// The command of a receipt.
 pub const RECEIPT_COMMAND: &str = "/ucan/assert/receipt";

@@ -5,7 +5,7 @@
 use billet_block::Cid;
 
 use crate::command::Command;
-use crate::did::Did;
+use billet_key::Did;
 
 /// The rule that a token breaks.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -6,13 +6,13 @@
 use billet_block::{Cid, Codec};
 
 use crate::command::Command;
-use crate::did::Did;
 use crate::document::{Method, Purpose, Resolver};
 use crate::envelope::{Map, Payload, Signed, TokenError};
 use crate::fields::link;
 use crate::invocation::Invocation;
 use crate::refusal::Refusal;
 use crate::varsig::Algorithm;
+use billet_key::Did;
 
 /// The command by which an authority says that somebody signed.
 pub const ATTESTATION_COMMAND: &str = "/ucan/attest/proof";

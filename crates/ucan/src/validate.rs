@@ -8,7 +8,6 @@ use billet_block::Cid;
 use crate::command::Command;
 use crate::container::Container;
 use crate::delegation::Delegation;
-use crate::did::Did;
 use crate::document::Resolver;
 use crate::envelope::{Payload, Signed};
 use crate::invocation::Invocation;
@@ -16,6 +15,7 @@ use crate::limits::CHAIN_LINKS_MAX;
 use crate::receipt::{Outcome, Receipt};
 use crate::refusal::Refusal;
 use crate::signature;
+use billet_key::Did;
 
 /// Where the delegations are that an invocation links.
 pub trait Proofs {

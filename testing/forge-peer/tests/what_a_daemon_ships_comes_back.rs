@@ -32,7 +32,9 @@ fn space(peer: &Peer, folder: &Path) {
         service: peer.service_did().to_owned(),
         agent: Key::random(),
     };
-    let account = caller.login(EMAIL, || peer.click(EMAIL).map(|_| ())).unwrap();
+    let account = caller
+        .login(EMAIL, || peer.click(EMAIL).map(|_| ()))
+        .unwrap();
     let own = account.iter().find(|token| token.sub().is_some());
     let own = Arc::clone(own.unwrap());
     let space = Key::random();

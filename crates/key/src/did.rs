@@ -8,10 +8,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::key::PublicKey;
-use crate::limits::DID_BYTES_MAX;
 
-/// The multicodec prefix of an Ed25519 public key, 0xed as a varint.
-const ED25519_PUBLIC: [u8; 2] = [0xed, 0x01];
+/// Most bytes of an identity.
+pub const DID_BYTES_MAX: usize = 2048;
 
 /// A decentralised identity: `did:`, a method, `:` and a text of the method's own.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -26,7 +25,7 @@ pub struct DidError;
 impl Did {
     /// The `did:key` of a public key.
     pub fn of_key(key: &PublicKey) -> Self {
-        Self(format!("did:key:{}", multikey(key)))
+        Self(format!("did:key:{}", key.to_multikey()))
     }
 
     /// The text.
@@ -47,7 +46,7 @@ impl Did {
     /// The key that a `did:key` is, when it is an Ed25519 key.
     pub fn key(&self) -> Option<PublicKey> {
         match self.method() {
-            "key" => read_multikey(self.name()),
+            "key" => PublicKey::from_multikey(self.name()),
             _ => None,
         }
     }
@@ -72,26 +71,6 @@ impl Did {
             [] => Some(format!("{scheme}://{host}/.well-known/did.json")),
             path => Some(format!("{scheme}://{host}/{}/did.json", path.join("/"))),
         }
-    }
-}
-
-/// A public key in multibase, as in `did:key` and in documents.
-pub(crate) fn multikey(key: &PublicKey) -> String {
-    let bytes = [ED25519_PUBLIC.as_slice(), key.as_bytes()].concat();
-    multibase::encode(multibase::Base::Base58Btc, bytes)
-}
-
-/// Reads a public key in multibase base58btc; `None` for keys that are not Ed25519.
-pub(crate) fn read_multikey(text: &str) -> Option<PublicKey> {
-    // 34 bytes are at most 47 letters.
-    if text.len() > 48 {
-        return None;
-    }
-    let (base, bytes) = multibase::decode(text).ok()?;
-    let key = bytes.strip_prefix(&ED25519_PUBLIC)?;
-    match base {
-        multibase::Base::Base58Btc => Some(PublicKey::new(key.try_into().ok()?)),
-        _ => None,
     }
 }
 

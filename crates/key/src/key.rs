@@ -11,10 +11,15 @@ use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::did::Did;
-use crate::limits::KEY_FILE_BYTES_MAX;
+
+/// Most bytes of a key file.
+pub const KEY_FILE_BYTES_MAX: usize = 64 << 10;
 
 /// The multicodec prefix of an Ed25519 private key, 0x1300 as a varint.
 const ED25519_PRIVATE: [u8; 2] = [0x80, 0x26];
+
+/// The multicodec prefix of an Ed25519 public key, 0xed as a varint.
+const ED25519_PUBLIC: [u8; 2] = [0xed, 0x01];
 
 const PEM_BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
 const PEM_END: &str = "-----END PRIVATE KEY-----";
@@ -49,6 +54,26 @@ impl PublicKey {
     /// The 32 bytes.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+
+    /// The key in multibase base58btc, as in `did:key` and in documents.
+    pub fn to_multikey(&self) -> String {
+        let bytes = [ED25519_PUBLIC.as_slice(), &self.0].concat();
+        multibase::encode(multibase::Base::Base58Btc, bytes)
+    }
+
+    /// Reads a key in multibase base58btc; `None` for keys that are not Ed25519.
+    pub fn from_multikey(text: &str) -> Option<Self> {
+        // 34 bytes are at most 47 letters.
+        if text.len() > 48 {
+            return None;
+        }
+        let (base, bytes) = multibase::decode(text).ok()?;
+        let key = bytes.strip_prefix(&ED25519_PUBLIC)?;
+        match base {
+            multibase::Base::Base58Btc => Some(Self(key.try_into().ok()?)),
+            _ => None,
+        }
     }
 
     /// Whether `signature` is this key's over `bytes`. Weak keys and signatures in another form
