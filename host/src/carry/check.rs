@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::archive::Archive;
 use super::bodies::Body;
 use super::inspector::{Flow, Inspector, failed, flow};
-use super::{Blocks, CarryError, Fault, Lost, Progress, StoreBlocks, blocking};
+use super::{Blocks, CarryError, ELSEWHERE, Fault, Lost, Progress, blocking};
 use crate::bindings::exports::billet::bucket::inspect::{Checked as Item, Span, Target};
 
 /// Findings that are taken from an instance at once.
@@ -27,6 +27,8 @@ pub struct Checked {
     pub leaves: u64,
     /// Bytes of them.
     pub bytes: u64,
+    /// Leaves that were not read, because only the network has them.
+    pub elsewhere: u64,
     /// Things that are wrong.
     pub faults: u64,
 }
@@ -40,14 +42,14 @@ pub type Faults = Box<dyn FnMut(Fault) + Send>;
 /// When it cannot be checked; damage is told to `fault` and counted.
 pub async fn verify_bucket(
     inspector: &Inspector,
-    blocks: StoreBlocks,
+    blocks: Arc<dyn Blocks>,
     root: Cid,
     state: Option<Cid>,
     progress: Arc<Progress>,
     fault: Faults,
 ) -> Result<Checked, CarryError> {
     progress.begin(0);
-    let checker = Checker::new(Arc::new(blocks), None, progress, fault);
+    let checker = Checker::new(blocks, None, progress, fault);
     Ok(check(inspector, root, state, checker).await?.0)
 }
 
@@ -218,6 +220,12 @@ impl Checker {
                 }
                 (bytes.len() as u64 != leaf.length).then_some("not as long as its link says")
             }
+            Err(Lost::Elsewhere) => {
+                // Neither right nor wrong: what it belongs to cannot be compared.
+                self.checked.elsewhere += 1;
+                self.body = None;
+                None
+            }
             Err(lost) => Some(reason(lost)),
         };
         if let Some(wrong) = wrong {
@@ -248,5 +256,6 @@ const fn reason(lost: Lost) -> &'static str {
     match lost {
         Lost::Missing => "the block is missing",
         Lost::Damaged => "the block is damaged",
+        Lost::Elsewhere => ELSEWHERE,
     }
 }

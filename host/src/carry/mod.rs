@@ -51,6 +51,10 @@ impl From<wasmtime::Error> for CarryError {
     }
 }
 
+/// What to do about a block that is [`Lost::Elsewhere`].
+const ELSEWHERE: &str = "a block on the way is on the network only, and it did not give it: ask \
+                         while the daemon runs and reaches the network";
+
 /// Why a block cannot be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lost {
@@ -58,6 +62,8 @@ pub enum Lost {
     Missing,
     /// Its bytes are not those of its name, or cannot be read.
     Damaged,
+    /// It is not here, but the network took it, and cannot be asked or does not answer.
+    Elsewhere,
 }
 
 /// Where blocks come from. Calls may block.
@@ -78,7 +84,10 @@ impl Blocks for StoreBlocks {
         let mut bytes = Vec::new();
         match self.0.read_leaf(cid, &mut bytes) {
             Ok(()) if cid.matches(&bytes) => Ok(Bytes::from(bytes)),
-            Err(NotFound) => Err(Lost::Missing),
+            Err(NotFound) => Err(match self.0.locate(cid) {
+                Ok(found) if !found.is_empty() => Lost::Elsewhere,
+                _ => Lost::Missing,
+            }),
             Ok(()) | Err(_) => Err(Lost::Damaged),
         }
     }

@@ -98,6 +98,9 @@ fn checked_row(line: &Value) -> Vec<String> {
     let count = |field: &str| text(line, field);
     let (block, what) = if line.get("keys").is_some() {
         let mut what = format!("{} keys, {} bytes", count("keys"), count("bytes"));
+        if line.get("elsewhere").and_then(Value::as_u64) > Some(0) {
+            what.push_str(&format!(", {} leaves on the network", count("elsewhere")));
+        }
         if line.get("faults").and_then(Value::as_u64) > Some(0) {
             what.push_str(&format!(", {} faults", count("faults")));
         }

@@ -6,8 +6,10 @@ use billet_block::Cid;
 use bytes::Bytes;
 
 use super::{Failure, Inside, Out, Verdict};
+use crate::bindings::billet::store::types::StoreError;
 
-/// The bytes of a block of either plane, hashed on this very read.
+/// The bytes of a block of either plane, hashed on this very read; from the network where they are
+/// not here.
 pub(super) async fn get(inside: &Inside, cid: &str, out: &Out) -> Result<Verdict, Failure> {
     let cid: Cid = cid
         .parse()
@@ -21,14 +23,16 @@ pub(super) async fn get(inside: &Inside, cid: &str, out: &Out) -> Result<Verdict
             Err(billet_storage::StoreError::Corrupt(cid))
         }
     });
-    match read.await {
+    let read = match read.await {
+        Err(error) => inside.effects().elsewhere(cid, error).await,
+        Ok(bytes) => Ok(Bytes::from(bytes)),
+    };
+    match read {
         Ok(bytes) => {
-            out.bytes(Bytes::from(bytes)).await?;
+            out.bytes(bytes).await?;
             Ok(Verdict::Whole)
         }
-        Err(crate::bindings::billet::store::types::StoreError::NotFound) => {
-            Err(Failure::new(format!("no block {cid} is in the store")))
-        }
+        Err(StoreError::NotFound) => Err(Failure::new(format!("no block {cid} is in the store"))),
         Err(error) => Err(error.into()),
     }
 }

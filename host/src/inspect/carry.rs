@@ -11,10 +11,10 @@ use billet_block::Cid;
 use bytes::Bytes;
 use serde_json::json;
 
+use super::everywhere::Everywhere;
 use super::{Failure, Inside, Out, Verdict, bucket};
 use crate::carry::{
-    self, Blocks, CarryError, Checked, Fault, Faults, Import, Imported, Progress, StoreBlocks,
-    Target,
+    self, Blocks, CarryError, Checked, Fault, Faults, Import, Imported, Progress, Target,
 };
 
 /// Bytes of a file that are sent at once.
@@ -98,7 +98,7 @@ async fn start(
 }
 
 fn blocks(inside: &Inside) -> Arc<dyn Blocks> {
-    Arc::new(StoreBlocks(Arc::clone(inside.storage().store())))
+    Everywhere::of(inside)
 }
 
 /// The bytes of a CAR.
@@ -176,6 +176,15 @@ pub(crate) fn faults(name: &str, out: &Out) -> Faults {
     })
 }
 
+/// What a check comes to, in a word: what was not read is not called whole.
+pub(super) const fn verdict(faults: u64, elsewhere: u64) -> &'static str {
+    match (faults, elsewhere) {
+        (0, 0) => "whole",
+        (0, _) => "whole-here",
+        _ => "damaged",
+    }
+}
+
 /// The last line of a check, and what it means.
 pub(crate) async fn summary(
     name: &str,
@@ -183,18 +192,18 @@ pub(crate) async fn summary(
     checked: &Checked,
     out: &Out,
 ) -> Result<Verdict, Failure> {
-    let is_whole = checked.faults == 0;
     let line = json!({
-        "verdict": if is_whole { "whole" } else { "damaged" },
+        "verdict": verdict(checked.faults, checked.elsewhere),
         "bucket": name,
         "root": root.map(ToString::to_string),
         "keys": checked.keys,
         "leaves": checked.leaves,
         "bytes": checked.bytes,
+        "elsewhere": checked.elsewhere,
         "faults": checked.faults,
     });
     out.line(&line).await?;
-    Ok(if is_whole {
+    Ok(if checked.faults == 0 {
         Verdict::Whole
     } else {
         Verdict::Damaged
@@ -213,7 +222,7 @@ pub(super) async fn verify(
     let progress = Arc::<Progress>::default();
     let work = carry::verify_bucket(
         &inspector,
-        StoreBlocks(Arc::clone(inside.storage().store())),
+        blocks(inside),
         root,
         state,
         Arc::clone(&progress),

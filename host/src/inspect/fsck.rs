@@ -1,7 +1,8 @@
 //! `billet fsck`: everything that can be wrong with a store.
 //!
 //! Rows against files, every block against its CID, commits against heads; then, for each head,
-//! all that its root and state reach, down to the last leaf. Must never stop at the first finding,
+//! all that its root and state reach, down to the last leaf; leaves that only the network has are
+//! counted and not asked for. Must never stop at the first finding,
 //! nor mend anything.
 
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use serde_json::json;
 
 use billet_storage::{Finding, Watch};
 
-use super::carry::telling;
+use super::carry::{telling, verdict};
 use super::{Failure, Inside, Out, Verdict, segment};
 use crate::carry::{Fault, Faults, Progress, StoreBlocks, verify_bucket};
 
@@ -78,13 +79,14 @@ pub(super) async fn fsck(inside: &Inside, out: &Out) -> Result<Verdict, Failure>
         }
     }
     let segments = inside.storage().store().segments();
-    let verdict = if sum.damages > 0 { "damaged" } else { "whole" };
+    let verdict = verdict(sum.damages, sum.elsewhere);
     out.line(&json!({
         "verdict": verdict,
         "segments": segments.len(),
         "buckets": sum.buckets,
         "keys": sum.keys,
         "leaves": sum.leaves,
+        "elsewhere": sum.elsewhere,
         "damages": sum.damages,
         "notes": told.notes,
     }))
@@ -102,6 +104,7 @@ struct Sum {
     buckets: u64,
     keys: u64,
     leaves: u64,
+    elsewhere: u64,
     damages: u64,
 }
 
@@ -115,7 +118,7 @@ async fn closed(
 ) -> Result<(), Failure> {
     let inspector = inside.inspector().await?;
     let progress = Arc::<Progress>::default();
-    let blocks = StoreBlocks(Arc::clone(inside.storage().store()));
+    let blocks = Arc::new(StoreBlocks(Arc::clone(inside.storage().store())));
     let work = verify_bucket(
         &inspector,
         blocks,
@@ -127,6 +130,7 @@ async fn closed(
     let checked = telling(out, "bytes of buckets", &progress, work).await?;
     sum.keys = sum.keys.saturating_add(checked.keys);
     sum.leaves = sum.leaves.saturating_add(checked.leaves);
+    sum.elsewhere = sum.elsewhere.saturating_add(checked.elsewhere);
     sum.damages = sum.damages.saturating_add(checked.faults);
     Ok(())
 }

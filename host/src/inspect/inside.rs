@@ -42,6 +42,11 @@ impl Inside {
         &self.effects.storage
     }
 
+    /// The store, and the network where there is one.
+    pub(super) const fn effects(&self) -> &Arc<Effects> {
+        &self.effects
+    }
+
     /// All files of the folder, as the store would find them.
     pub(crate) fn files(&self) -> Files {
         Arc::clone(&self.files)

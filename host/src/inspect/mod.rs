@@ -17,6 +17,7 @@ mod block;
 mod bucket;
 mod carry;
 mod client;
+mod everywhere;
 mod frames;
 mod fsck;
 mod here;

@@ -2,16 +2,15 @@
 //!
 //! Must never follow a link by itself: `mst` says which nodes there are.
 
-use std::sync::Arc;
-
 use billet_block::Cid;
 use futures::StreamExt as _;
 use serde_json::{Value, json};
 
 use super::bucket::{head, text};
+use super::everywhere::Everywhere;
 use super::{Failure, Inside, Out, Verdict};
 use crate::bindings::exports::billet::bucket::inspect::Node;
-use crate::carry::{CarryError, StoreBlocks, failed, flow};
+use crate::carry::{CarryError, failed, flow};
 
 /// A line for each node between whose keys some with `prefix` may lie, each before those below.
 pub(super) async fn tree(
@@ -30,9 +29,9 @@ pub(super) async fn tree(
         None => head(inside, bucket).await?.root,
     };
     let inspector = inside.inspector().await?;
-    let blocks = StoreBlocks(Arc::clone(inside.storage().store()));
+    let blocks = Everywhere::of(inside);
     let (prefix, out) = (prefix.to_owned(), out.clone());
-    let walk = inspector.run(Arc::new(blocks), async move |accessor, native| {
+    let walk = inspector.run(blocks, async move |accessor, native| {
         let inspect = native.billet_bucket_inspect();
         let begun = inspect.call_outline(accessor, root, prefix).await?;
         let (nodes, end) = begun.map_err(|error| failed(&error))?;
