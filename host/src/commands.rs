@@ -227,8 +227,13 @@ fn ship(config: &Config) -> Result<Option<ShipSettings>, String> {
         path if path.as_os_str().is_empty() => config.path("data_dir").join(usual),
         path => path.to_path_buf(),
     };
-    let segments = config.number("ship.retain_segments");
-    let bytes = config.number("ship.retain_bytes");
+    let keep = |name: &str| match config.text(name) {
+        "all" => Keep::All,
+        _ => Keep::Newest {
+            segments: config.number("ship.retain_segments"),
+            bytes: config.number("ship.retain_bytes"),
+        },
+    };
     Ok(Some(ShipSettings {
         service_url: url,
         service_did: did,
@@ -241,10 +246,9 @@ fn ship(config: &Config) -> Result<Option<ShipSettings>, String> {
         settle_ms: config.number("ship.settle_ms"),
         agent_key_file: file("ship.agent_key_file", "keys/agent.pem"),
         space_key_file: file("ship.space_key_file", "keys/space.pem"),
-        retain: match (segments, bytes) {
-            (0, 0) => Keep::All,
-            (segments, bytes) => Keep::Newest { segments, bytes },
-        },
+        planes: text("ship.planes"),
+        retain_data: keep("ship.retain_data"),
+        retain_catalog: keep("ship.retain_catalog"),
         backlog_bytes_max: config.number("ship.backlog_bytes_max"),
         cache_bytes: usize::try_from(config.number("ship.cache_bytes")).unwrap_or(usize::MAX),
     }))

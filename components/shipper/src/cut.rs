@@ -56,12 +56,19 @@ pub(crate) async fn cut(window: &mut Window) -> Result<()> {
         .collect();
     let mut found = Vec::new();
     if !heads.is_empty() {
-        let data = pack(window, &heads, Plane::Data, false).await?;
-        let catalog = pack(window, &heads, Plane::Catalog, true).await?;
-        found.extend(data.shards);
-        found.extend(catalog.shards);
-        let rest: Vec<u8> = catalog.rest.concat();
-        let blocks = publish_blocks(window, &found).await?;
+        if window::ships(Plane::Data) {
+            found.extend(pack(window, &heads, Plane::Data, false).await?.shards);
+        }
+        let mut rest = Vec::new();
+        if window::ships(Plane::Catalog) {
+            let catalog = pack(window, &heads, Plane::Catalog, true).await?;
+            found.extend(catalog.shards);
+            rest = catalog.rest.concat();
+        }
+        let blocks = match window.is_whole {
+            true => publish_blocks(window, &found).await?,
+            false => Vec::new(),
+        };
         let last = shards::pack(
             window.number,
             window.space.clone(),

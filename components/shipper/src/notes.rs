@@ -19,6 +19,8 @@ pub(crate) const WINDOW: &str = "window/";
 pub(crate) const NUMBER: &str = "number";
 /// `published/<log>`: the newest publish block of a log.
 pub(crate) const PUBLISHED: &str = "published/";
+/// `seen/<log>`: the commit up to which the one plane that is shipped is on the network.
+const SEEN: &str = "seen/";
 /// `after/…`: what is left to do for things that are stored already.
 pub(crate) const AFTER: &str = "after/";
 /// `proof/<link>`: delegations.
@@ -68,6 +70,8 @@ pub(crate) struct Window {
     pub(crate) space: String,
     pub(crate) heads: Vec<Head>,
     pub(crate) phase: Phase,
+    /// Both planes are shipped, so that its heads are published in the end.
+    pub(crate) is_whole: bool,
     /// Its shards in the order of sending: data, then catalog.
     pub(crate) shards: Vec<u64>,
 }
@@ -100,6 +104,11 @@ pub(crate) struct Fetched {
     #[serde(with = "serde_bytes")]
     pub(crate) json: Vec<u8>,
     pub(crate) time_ms: u64,
+}
+
+/// The key of a log's note under [`SEEN`].
+pub(crate) fn seen(log: &str) -> String {
+    format!("{SEEN}{log}")
 }
 
 /// Reads a note. One that cannot be read is an error: it was written by another version.

@@ -195,9 +195,9 @@ async fn try_upload(session: &Session, shard: &Shard, key: &str) -> Result<Optio
     }
 }
 
-/// Moves the published heads, then ends the window and notes what is left to do for its shards.
+/// Moves the published heads if all under them was sent, then ends the window and notes what is left to do for its shards.
 async fn publish(session: &Session, window: &Window, packed: &[Shard]) -> Result<()> {
-    for head in &window.heads {
+    for head in window.heads.iter().filter(|_| window.is_whole) {
         let commit = head.commit.to_bytes().to_vec();
         match shards::publish(head.log.clone(), commit).await {
             // It is further already.
@@ -225,6 +225,9 @@ async fn publish(session: &Session, window: &Window, packed: &[Shard]) -> Result
         )?);
     }
     for head in &window.heads {
+        if !window.is_whole {
+            changes.push(notes::put(notes::seen(&head.log), &head.commit)?);
+        }
         let Some(root) = head.publish else {
             continue;
         };

@@ -4,8 +4,11 @@
 
 use std::collections::BTreeMap;
 
+use billet_block::Cid;
+
 use crate::bindings::billet::ship::settings;
 use crate::bindings::billet::ship::shards::{self, Standing};
+use crate::bindings::billet::store::types::Plane;
 use crate::convert::{Result, cid};
 use crate::notes::{self, Head, Phase, Window};
 use crate::session::number;
@@ -20,6 +23,20 @@ const PAGE: u32 = 1_000;
 /// Whether shipping is to stand still.
 pub(crate) fn is_paused() -> bool {
     settings::get("paused").as_deref() == Some("true")
+}
+
+/// Whether a plane is shipped at all.
+pub(crate) fn ships(plane: Plane) -> bool {
+    match (settings::get("planes").as_deref(), plane) {
+        (Some("data"), Plane::Data) | (Some("catalog"), Plane::Catalog) => true,
+        (Some("data" | "catalog" | "none"), _) => false,
+        _ => true,
+    }
+}
+
+/// Whether all is shipped: else nothing is ever published.
+fn ships_all() -> bool {
+    ships(Plane::Data) && ships(Plane::Catalog)
 }
 
 /// How long it takes until something new is looked for again.
@@ -62,6 +79,7 @@ pub(crate) async fn begin(now_ms: u64) -> Result<Option<u64>> {
             space,
             heads,
             phase: Phase::Cut,
+            is_whole: ships_all(),
             shards: Vec::new(),
         };
         changes.push(notes::put(key, &window)?);
@@ -79,9 +97,13 @@ pub(crate) fn key(space: &str) -> String {
     format!("{}{space}", notes::WINDOW)
 }
 
-/// Logs with something that is not published.
+/// Logs with something that is not published, or, where only one plane is shipped, that no window
+/// has gone through.
 async fn behind() -> Result<Vec<Standing>> {
     let mut found = Vec::new();
+    if !ships(Plane::Data) && !ships(Plane::Catalog) {
+        return Ok(found);
+    }
     let mut after = None;
     loop {
         let page = shards::heads(after, PAGE).await?;
@@ -92,9 +114,20 @@ async fn behind() -> Result<Vec<Standing>> {
             published.is_none_or(|published| published.commit != standing.commit)
         }));
         if is_last || after.is_none() {
-            return Ok(found);
+            break;
         }
     }
+    if !ships_all() {
+        let mut unseen = Vec::with_capacity(found.len());
+        for standing in found {
+            let seen = notes::get::<Cid>(&notes::seen(&standing.log)).await?;
+            if seen != Some(cid(&standing.commit)?) {
+                unseen.push(standing);
+            }
+        }
+        found = unseen;
+    }
+    Ok(found)
 }
 
 /// Whether somebody waits for the network, or much has piled up.

@@ -1,4 +1,4 @@
-//! `billet bucket`: the buckets of a store and where they stand.
+//! `billet bucket`: the buckets of a store, where they stand and what is set for them.
 //!
 //! Must never print anything that the answer does not say.
 
@@ -27,7 +27,24 @@ pub enum BucketCommand {
         #[command(flatten)]
         flags: LookFlags,
     },
+    /// Change how a bucket is treated.
+    Set {
+        /// The bucket's name.
+        bucket: String,
+        /// Answer its writes once they are on disk (local) or on the network, where the request
+        /// does not say.
+        #[arg(long, value_parser = ["local", "network"])]
+        durability: String,
+        /// Which store.
+        #[command(flatten)]
+        flags: LookFlags,
+    },
 }
+
+const BUCKETS: View = View {
+    columns: &["bucket", "seq", "created", "root", "settings"],
+    rows: |line| vec![row(line)],
+};
 
 /// Does it.
 ///
@@ -35,19 +52,21 @@ pub enum BucketCommand {
 /// A sentence that says what to do.
 pub(super) fn run(command: BucketCommand) -> Result<ExitCode, String> {
     match command {
-        BucketCommand::Ls { flags } => {
-            let view = View {
-                columns: &["bucket", "seq", "created", "root", "settings"],
-                rows: |line| vec![row(line)],
-            };
-            look(flags, Request::BucketList, Print::Lines(view))
-        }
+        BucketCommand::Ls { flags } => look(flags, Request::BucketList, Print::Lines(BUCKETS)),
         BucketCommand::Root { bucket, flags } => {
             let view = View {
                 columns: &["root"],
                 rows: |line| vec![vec![text(line, "root")]],
             };
             look(flags, Request::BucketRoot { bucket }, Print::Lines(view))
+        }
+        BucketCommand::Set {
+            bucket,
+            durability,
+            flags,
+        } => {
+            let request = Request::BucketSet { bucket, durability };
+            look(flags, request, Print::Lines(BUCKETS))
         }
     }
 }

@@ -32,7 +32,15 @@ pub(super) fn run(arguments: FsckArguments) -> Result<ExitCode, String> {
 
 fn row(line: &Value) -> Vec<String> {
     if line.get("finding").is_none() {
-        let counts = ["segments", "buckets", "keys", "leaves", "elsewhere", "damages", "notes"];
+        let counts = [
+            "segments",
+            "buckets",
+            "keys",
+            "leaves",
+            "elsewhere",
+            "damages",
+            "notes",
+        ];
         let counts = counts.map(|name| format!("{} {name}", text(line, name)));
         let none = String::new;
         return vec![text(line, "verdict"), none(), none(), counts.join(", ")];

@@ -252,16 +252,34 @@ pub const SETTINGS: &[Setting] = &[
         "longest wait of a request for the network",
     ),
     setting(
+        "ship.planes",
+        Kind::OneOf(&["both", "data", "catalog", "none"]),
+        "both",
+        "what is shipped; without both nothing is published and all stays here",
+    ),
+    setting(
+        "ship.retain_data",
+        Kind::OneOf(&["newest", "all"]),
+        "newest",
+        "which shipped segments of bodies stay here",
+    ),
+    setting(
+        "ship.retain_catalog",
+        Kind::OneOf(&["newest", "all"]),
+        "all",
+        "which shipped segments of trees stay here; writes need them",
+    ),
+    setting(
         "ship.retain_segments",
         Kind::Number,
         "0",
-        "shipped segments of bodies that are kept; 0 and 0 bytes: all",
+        "newest: so many segments of a plane",
     ),
     setting(
         "ship.retain_bytes",
         Kind::Bytes,
-        "0",
-        "bytes of shipped segments that are kept, instead",
+        "16GiB",
+        "newest: and so many bytes of a plane, if that is more",
     ),
     setting(
         "ship.backlog_bytes_max",

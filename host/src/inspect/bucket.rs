@@ -1,14 +1,20 @@
-//! `billet bucket ls` and `billet bucket root`.
+//! `billet bucket ls`, `root` and `set`.
 //!
-//! Must never show a deleted bucket as a live one.
+//! Must never show a deleted bucket as a live one, nor change more of one than was asked for.
 
 use serde_json::{Value, json};
 
 use super::{Failure, Inside, Out, Verdict};
+use crate::apply::apply;
 use crate::bindings::exports::billet::bucket::buckets::Bucket;
+use crate::bindings::exports::billet::bucket::changes::{Op, Setting};
+use crate::mst::Lost;
 
 /// Buckets that are asked for at once.
 const PAGE: u32 = 1_000;
+
+/// Longest value of a setting that is shown.
+const VALUE_BYTES_MAX: usize = 64;
 
 /// A line for each bucket.
 pub(super) async fn list(inside: &Inside, out: &Out) -> Result<Verdict, Failure> {
@@ -53,8 +59,31 @@ pub(super) async fn head(inside: &Inside, name: &str) -> Result<Bucket, Failure>
     Ok(head.await??)
 }
 
+/// Sets the level that a bucket's writes wait for, in a commit of its own.
+pub(super) async fn set(
+    inside: &Inside,
+    name: &str,
+    durability: String,
+    out: &Out,
+) -> Result<Verdict, Failure> {
+    // An unknown bucket is told by its name.
+    head(inside, name).await?;
+    let setting = Setting {
+        name: "durability".to_owned(),
+        value: durability.into_bytes(),
+    };
+    let ops = vec![Op::Configure(vec![setting])];
+    let mst = inside.mst().await?;
+    let done = apply(mst, inside.metrics(), name.to_owned(), ops).await;
+    match done.map(|mut outcomes| outcomes.pop()) {
+        Ok(Some(Ok(_))) => root(inside, name, out).await,
+        Ok(Some(Err(refusal))) => Err(refusal.into()),
+        Ok(None) | Err(Lost) => Err(Failure::new("the instance ended: ask again")),
+    }
+}
+
 fn line(bucket: Bucket) -> Result<Value, Failure> {
-    let settings: Vec<_> = bucket.settings.into_iter().map(|one| one.name).collect();
+    let settings: Vec<_> = bucket.settings.iter().map(shown).collect();
     Ok(json!({
         "bucket": bucket.name,
         "root": text(&bucket.root)?,
@@ -67,6 +96,16 @@ fn line(bucket: Bucket) -> Result<Value, Failure> {
         "space": bucket.space,
         "settings": settings,
     }))
+}
+
+/// A setting as `name=value`; by its name alone where the value is no short text.
+fn shown(setting: &Setting) -> String {
+    let value = std::str::from_utf8(&setting.value).ok();
+    match value.filter(|value| value.len() <= VALUE_BYTES_MAX && !value.contains(char::is_control))
+    {
+        Some(value) => format!("{}={value}", setting.name),
+        None => setting.name.clone(),
+    }
 }
 
 /// A CID as people write it.

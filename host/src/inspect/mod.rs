@@ -11,7 +11,8 @@
 //! `commands.rs`. What it knows of trees it asks `mst` ([`Inside::mst`]). Bytes that a command
 //! sends along arrive in [`Input`].
 //!
-//! Must never change a byte of the store, nor know what a tree looks like.
+//! Must never change a byte of the store where [`Request::writes`] says that nothing is written, nor
+//! know what a tree looks like.
 
 mod block;
 mod bucket;
@@ -50,6 +51,9 @@ pub(crate) async fn answer(
     match request {
         Request::BucketList => bucket::list(inside, out).await,
         Request::BucketRoot { bucket } => bucket::root(inside, &bucket, out).await,
+        Request::BucketSet { bucket, durability } => {
+            bucket::set(inside, &bucket, durability, out).await
+        }
         Request::SegmentList => segment::list(inside, out).await,
         Request::SegmentShow { number } => segment::show(inside, number, out).await,
         Request::SegmentVerify { number } => segment::verify(inside, number, out).await,

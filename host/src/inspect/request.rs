@@ -19,6 +19,13 @@ pub(crate) enum Request {
         /// Its name.
         bucket: String,
     },
+    /// Changes how safe a bucket's writes are before they are answered; a line as `BucketRoot`.
+    BucketSet {
+        /// Its name.
+        bucket: String,
+        /// `local` or `network`.
+        durability: String,
+    },
     /// A line for each segment.
     SegmentList,
     /// A line for each block in a segment.
@@ -91,6 +98,6 @@ pub(crate) enum Request {
 impl Request {
     /// Whether it asks for a change.
     pub(crate) const fn writes(&self) -> bool {
-        matches!(self, Self::Import { .. })
+        matches!(self, Self::Import { .. } | Self::BucketSet { .. })
     }
 }

@@ -46,7 +46,8 @@ pub(crate) struct Network {
     /// One fetch of a block at a time.
     pub(super) flights: Mutex<HashMap<Cid, Arc<tokio::sync::Mutex<()>>>>,
     pub(super) timeout: Duration,
-    settle: Duration,
+    /// How long a request may wait; none where nothing is ever published.
+    settle: Option<Duration>,
     driver: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -90,7 +91,9 @@ impl Network {
             cache: Mutex::new(Cache::new(settings.cache_bytes)),
             flights: Mutex::default(),
             timeout: Duration::from_millis(settings.timeout_ms),
-            settle: Duration::from_millis(settings.settle_ms),
+            settle: settings
+                .publishes()
+                .then_some(Duration::from_millis(settings.settle_ms)),
             driver: Mutex::default(),
         });
         let task = tokio::spawn(driver::drive(Arc::clone(&network)));
@@ -113,13 +116,14 @@ impl Network {
     /// Waits until commit `seq` of `log` is on the network.
     ///
     /// # Errors
-    /// `Busy` when it took too long; the commit stands.
+    /// `Busy` when it took too long, `Unavailable` where nothing is published; the commit stands.
     pub(crate) async fn settle(
         &self,
         storage: &Storage,
         log: String,
         seq: u64,
     ) -> Result<(), StoreError> {
+        let settle = self.settle.ok_or(StoreError::Unavailable)?;
         let mut publications = self.waiting.publications();
         let _wanted = self.waiting.want(&log, seq);
         let settled = async {
@@ -133,7 +137,7 @@ impl Network {
                 changed(&mut publications).await?;
             }
         };
-        match tokio::time::timeout(self.settle, settled).await {
+        match tokio::time::timeout(settle, settled).await {
             Ok(outcome) => outcome,
             Err(_) => Err(StoreError::Busy(RETRY_MS)),
         }

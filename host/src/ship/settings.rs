@@ -36,8 +36,12 @@ pub struct ShipSettings {
     pub agent_key_file: PathBuf,
     /// The file of the space's key, if it is there.
     pub space_key_file: PathBuf,
+    /// `both`, `data`, `catalog` or `none`.
+    pub planes: String,
     /// Segments of bodies that are kept although the network has them.
-    pub retain: Keep,
+    pub retain_data: Keep,
+    /// Those of trees.
+    pub retain_catalog: Keep,
     /// New bodies are refused while so many bytes wait.
     pub backlog_bytes_max: u64,
     /// Memory for blocks that came from the network.
@@ -46,12 +50,20 @@ pub struct ShipSettings {
 
 impl ShipSettings {
     /// What the store does with segments that were shipped.
-    pub(crate) const fn retain(&self) -> Retain {
+    pub(crate) fn retain(&self) -> Retain {
+        if !self.publishes() {
+            return Retain::default();
+        }
         Retain {
-            data: self.retain,
-            catalog: Keep::All,
+            data: self.retain_data,
+            catalog: self.retain_catalog,
             backlog_bytes_max: self.backlog_bytes_max,
         }
+    }
+
+    /// Whether all is shipped: else no commit is ever on the network, and nothing waits for it.
+    pub(crate) fn publishes(&self) -> bool {
+        self.planes == "both"
     }
 
     /// Those that the component may see, by name.
@@ -62,6 +74,7 @@ impl ShipSettings {
             ("receipts_url", self.receipts_url.as_str()),
             ("indexer_url", self.indexer_url.as_str()),
             ("indexer_did", self.indexer_did.as_str()),
+            ("planes", self.planes.as_str()),
             ("space", space.unwrap_or_default()),
         ];
         let numbers = [
