@@ -185,10 +185,18 @@ pub async fn start_with(
         stopping: AtomicBool::new(false),
         network: OnceLock::new(),
     });
-    if let Some(ship) = &settings.ship {
-        let network = Network::start(ship, &engine, &effects);
-        let network = network.map_err(|error| ServeError::Keys(error.to_string()))?;
-        let _ = effects.network.set(network);
+    let shards = effects.storage.store().progress().totals.shards;
+    match &settings.ship {
+        Some(ship) => {
+            let network = Network::start(ship, &engine, &effects);
+            let network = network.map_err(|error| ServeError::Keys(error.to_string()))?;
+            let _ = effects.network.set(network);
+        }
+        None if shards > 0 => tracing::warn!(
+            shards,
+            "objects that only the network has cannot be read while ship.service_url is not set"
+        ),
+        None => {}
     }
     let inspector = inspector(&settings, &engine, &effects, &stopping);
     let listener = Arc::new(assemble(&settings, &engine, &effects, credentials));
