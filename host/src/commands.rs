@@ -243,6 +243,7 @@ fn ship(config: &Config) -> Result<Option<ShipSettings>, String> {
         window_ms: config.number("ship.window_ms"),
         window_bytes: config.number("ship.window_bytes"),
         timeout_ms: config.number("ship.timeout_ms"),
+        retry_ms: config.number("ship.retry_ms"),
         settle_ms: config.number("ship.settle_ms"),
         agent_key_file: file("ship.agent_key_file", "keys/agent.pem"),
         space_key_file: file("ship.space_key_file", "keys/space.pem"),

@@ -2,16 +2,25 @@
 //!
 //! Must never ask another clock what time it is: the host decides.
 
-use billet_forge::Moment;
+use billet_forge::{Moment, RETRY_MS};
 
+use crate::bindings::billet::ship::settings;
 use crate::bindings::wasi::clocks::monotonic_clock;
 use crate::bindings::wasi::random::random::get_random_bytes;
+
+/// How long it is waited after a first failure, in milliseconds.
+pub(crate) fn retry_ms() -> u64 {
+    let text = settings::get("retry_ms");
+    let told = text.and_then(|text| text.parse().ok());
+    told.unwrap_or(RETRY_MS).max(1)
+}
 
 /// A time and the mark of the moment when it was said.
 #[derive(Clone, Copy)]
 pub(crate) struct Clock {
     told_ms: u64,
     mark_ns: u64,
+    retry_ms: u64,
 }
 
 impl Clock {
@@ -20,6 +29,7 @@ impl Clock {
         Self {
             told_ms: now_ms,
             mark_ns: monotonic_clock::now(),
+            retry_ms: retry_ms(),
         }
     }
 
@@ -42,6 +52,7 @@ impl Clock {
         Moment {
             now_ms: self.now_ms(),
             random,
+            retry_ms: self.retry_ms,
         }
     }
 }

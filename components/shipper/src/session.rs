@@ -155,8 +155,8 @@ pub(crate) trait Effects {
     async fn blob(&self) -> Result<Option<StreamReader<u8>>>;
 }
 
-/// How long what only people can mend is left alone.
-const STOPPED_MS: u64 = 10 * 60 * 1_000;
+/// How long what only people can mend is left alone, in first waits.
+const STOPPED: u64 = 10 * 60;
 
 /// Runs a machine until it is done or has to wait.
 pub(crate) async fn run<M: Machine>(
@@ -185,7 +185,8 @@ pub(crate) async fn run<M: Machine>(
             Step::Failed(_) => {
                 // It is tried again all the same, only not soon.
                 machine.retry();
-                return Ok(Stop::Until(moment.now_ms.saturating_add(STOPPED_MS)));
+                let wait_ms = moment.retry_ms.saturating_mul(STOPPED);
+                return Ok(Stop::Until(moment.now_ms.saturating_add(wait_ms)));
             }
         }
     }

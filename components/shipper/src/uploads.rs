@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use billet_forge::{Failure, Machine, Upload};
 
+use crate::clock::retry_ms;
+
 /// Something that waits.
 struct Waiting {
     until_ms: u64,
@@ -45,7 +47,7 @@ pub(crate) fn wait(key: &str, until_ms: u64, upload: Option<Upload>) {
 /// Something failed; says when to try again.
 pub(crate) fn failed(key: &str, now_ms: u64, trouble: &str) -> u64 {
     let attempts = WAITING.with_borrow(|waiting| waiting.get(key).map_or(0, |one| one.attempts));
-    let wait_ms = 1_000_u64 << attempts.min(8);
+    let wait_ms = retry_ms().saturating_mul(1 << attempts.min(8));
     let until_ms = now_ms.saturating_add(wait_ms);
     insert(key, until_ms, None, trouble.to_owned());
     until_ms

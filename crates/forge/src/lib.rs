@@ -29,7 +29,7 @@ pub use failure::{Failure, Remedy};
 pub use index::{Index, IndexError, SHARDS_MAX, SLICES_MAX, Shard, Slice};
 pub use login::Login;
 pub use machine::{Machine, Step};
-pub use party::{Asked, Moment, Party, Reply};
+pub use party::{Asked, Moment, Party, RETRY_MS, Reply};
 pub use provision::{Provision, Provisioned};
 pub use publish::{index_add, space_info, upload_add};
 pub use put::conclude_arguments;

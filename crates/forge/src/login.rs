@@ -16,8 +16,6 @@ use crate::machine::{Attempts, Machine, Step};
 use crate::party::{Asked, Moment, Party, Question, Reply};
 use crate::values::{link, number, to_link, to_map, to_text};
 
-const POLL_MS: u64 = 1_000;
-
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 enum Phase {
     /// Nothing was asked.
@@ -148,7 +146,8 @@ impl Login {
                     let what = "the link in the mail was not followed".to_owned();
                     return Err(Failure::TooLate(what));
                 } else {
-                    self.attempts.wait_until(moment.now_ms + POLL_MS);
+                    let until_ms = moment.now_ms.saturating_add(moment.retry_ms);
+                    self.attempts.wait_until(until_ms);
                 }
             }
             Phase::Account { mut proofs } => {

@@ -76,7 +76,8 @@ impl Attempts {
     pub(crate) fn failed(&mut self, failure: Failure, moment: &Moment) {
         let remedy = failure.remedy();
         self.failed = self.failed.saturating_add(1);
-        self.not_before_ms = moment.now_ms + wait_ms(self.failed, remedy, moment.chance());
+        let wait_ms = wait_ms(self.failed, remedy, moment.chance(), moment.retry_ms);
+        self.not_before_ms = moment.now_ms.saturating_add(wait_ms);
         self.stopped = remedy == Remedy::Never;
         self.trouble = Some(failure);
     }

@@ -28,14 +28,19 @@ pub struct Party<'a> {
     pub proofs: &'a [Signed<Delegation>],
 }
 
-/// A moment: the time and some chance.
+/// A moment: the time, some chance, and how patient one is.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
     /// Unix milliseconds.
     pub now_ms: u64,
     /// Fresh random bytes: no two moments may have the same.
     pub random: [u8; 32],
+    /// How long it is waited after a first failure; all other waits are in proportion.
+    pub retry_ms: u64,
 }
+
+/// The usual [`Moment::retry_ms`].
+pub const RETRY_MS: u64 = 1_000;
 
 impl Moment {
     pub(crate) const fn now_s(&self) -> u64 {

@@ -21,7 +21,6 @@ use crate::values::to_map;
 
 /// How often the service is asked for a receipt before the upload begins anew.
 const POLLS_MAX: u32 = 10;
-const POLL_MS: u64 = 1_000;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 enum Phase {
@@ -286,8 +285,9 @@ impl Upload {
             self.in_doubt = true;
             return Err(Failure::unbelievable("no receipt of the node"));
         }
-        let wait_ms = POLL_MS * u64::from(self.polls);
-        self.attempts.wait_until(moment.now_ms + wait_ms);
+        let wait_ms = moment.retry_ms.saturating_mul(self.polls.into());
+        let until_ms = moment.now_ms.saturating_add(wait_ms);
+        self.attempts.wait_until(until_ms);
         Ok(())
     }
 

@@ -246,6 +246,12 @@ pub const SETTINGS: &[Setting] = &[
         "longest wait for an answer of the network",
     ),
     setting(
+        "ship.retry_ms",
+        Kind::Millis,
+        "1s",
+        "wait after a first failure of the network; longer ones are in proportion",
+    ),
+    setting(
         "ship.settle_ms",
         Kind::Millis,
         "60s",

@@ -30,6 +30,8 @@ pub struct ShipSettings {
     pub window_bytes: u64,
     /// Longest wait for an answer.
     pub timeout_ms: u64,
+    /// Wait after a first failure; longer ones are in proportion.
+    pub retry_ms: u64,
     /// Longest wait of a request that asks for the level `network`.
     pub settle_ms: u64,
     /// The file of the agent's key; made at first start.
@@ -81,6 +83,7 @@ impl ShipSettings {
             ("window_ms", self.window_ms),
             ("window_bytes", self.window_bytes),
             ("timeout_ms", self.timeout_ms),
+            ("retry_ms", self.retry_ms),
         ];
         let texts = texts.into_iter().filter(|(_, text)| !text.is_empty());
         let texts = texts.map(|(name, text)| (name, text.to_owned()));

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use billet_forge::{
     Answer, Blob, Body, Commitment, Login, Machine, Method, Moment, Party, Place, Provision,
-    Request, Retrieval, Step, Upload,
+    RETRY_MS, Request, Retrieval, Step, Upload,
 };
 use billet_forge_peer::caller::{now, split};
 use billet_forge_peer::fault::{Kind, Rule};
@@ -74,6 +74,7 @@ impl Client {
         Moment {
             now_ms: u64::try_from(now()).unwrap() * 1000 + self.ahead_ms,
             random: random(),
+            retry_ms: RETRY_MS,
         }
     }
 

@@ -13,7 +13,7 @@
 pub mod peer;
 pub mod recording;
 
-use billet_forge::{Answer, Body, Moment, Request};
+use billet_forge::{Answer, Body, Moment, RETRY_MS, Request};
 use billet_ucan::{Container, Ed25519Signer, Invocation, Seed, Signed};
 
 pub const NOW_MS: u64 = 1_800_000_000_000;
@@ -27,7 +27,11 @@ pub fn moment(now_ms: u64, number: u64) -> Moment {
     let mut random = [0; 32];
     random[..8].copy_from_slice(&number.to_be_bytes());
     random[16..24].copy_from_slice(&(!number).to_be_bytes());
-    Moment { now_ms, random }
+    Moment {
+        now_ms,
+        random,
+        retry_ms: RETRY_MS,
+    }
 }
 
 /// The container in a request's body or header.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use billet_forge::{Answer, Moment, Party, Request};
+use billet_forge::{Answer, Moment, Party, RETRY_MS, Request};
 use billet_ucan::{
     Container, Delegation, Did, Directory, Document, Ed25519Signer, Invocation, Seed, Signed,
 };
@@ -111,6 +111,7 @@ impl Recording {
         Moment {
             now_ms: self.exchange(seq)["time"].as_u64().unwrap() * 1_000,
             random,
+            retry_ms: RETRY_MS,
         }
     }
 
