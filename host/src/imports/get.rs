@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use billet_storage::Reading;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::channel::mpsc;
@@ -59,6 +60,8 @@ pub(super) async fn get(
         Ok::<_, wasmtime::Error>((effects, peer, spans))
     })?;
     let mut outflow = Outflow {
+        // What is reached now is kept, even if it is overwritten before it ever left.
+        _reading: effects.storage.store().reading(),
         effects,
         peer,
         spans,
@@ -126,6 +129,7 @@ struct Outflow {
     effects: Arc<Effects>,
     peer: Option<Arc<Peer>>,
     spans: Spans,
+    _reading: Reading,
 }
 
 impl Outflow {

@@ -83,11 +83,13 @@ impl Book {
         }
     }
 
-    /// Segments that may go. While something is lost nobody knows what it claimed: none may.
-    pub(crate) fn released(&self) -> impl Iterator<Item = &Account> {
+    /// Segments that may go, but those that are `held` for readers. While something is lost
+    /// nobody knows what it claimed: none may.
+    pub(crate) fn released(&self, held: &BTreeSet<u64>) -> impl Iterator<Item = &Account> {
         let retires = |account: &Account| {
-            let is_sealed = account.row.state == State::Sealed;
-            is_sealed && account.is_committed() && self.retiring.contains(&account.id.number)
+            let number = account.id.number;
+            let is_due = self.retiring.contains(&number) && !held.contains(&number);
+            account.row.state == State::Sealed && account.is_committed() && is_due
         };
         let may_go = move |account: &&Account| {
             !self.has_lost_blocks && (account.may_go() || retires(account))
@@ -96,10 +98,10 @@ impl Book {
     }
 
     /// Whether a segment is going or may go.
-    pub(crate) fn has_any_to_go(&self) -> bool {
+    pub(crate) fn has_any_to_go(&self, held: &BTreeSet<u64>) -> bool {
         let mut accounts = self.accounts.values();
         accounts.any(|account| account.row.state == State::Pruning)
-            || self.released().next().is_some()
+            || self.released(held).next().is_some()
     }
 
     /// A new claim; its segments are counted by whoever wrote into them.

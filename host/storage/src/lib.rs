@@ -54,6 +54,7 @@ mod lru;
 mod maintain;
 mod open;
 mod read;
+mod readers;
 mod recover;
 mod redb_kv;
 mod segment;
@@ -77,6 +78,7 @@ pub use effects::{Clock, Disk, Effects, File, Lock, OpenKv, Random};
 pub use error::{OpenError, StoreError};
 pub use findings::{Damage, Recovery};
 pub use kv::{Kv, KvChange, KvError, MemoryKv};
+pub use readers::Reading;
 pub use redb_kv::RedbKv;
 pub use ship::{
     Located, NoteChange, Packed, Packer, Progress, ShardInfo, ShardReader, ShipPosition,

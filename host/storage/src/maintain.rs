@@ -191,9 +191,15 @@ impl Store {
 
     /// Lets go of segments without any claim, and finishes what was begun.
     pub(crate) fn prune(&self) -> Result<(), StoreError> {
-        if !self.book().has_any_to_go() {
-            return Ok(());
-        }
+        let held = {
+            let book = self.book();
+            let bytes_max = self.config.retain.backlog_bytes_max;
+            let held = lock(&self.readers).held(&book.retiring, bytes_max);
+            if !book.has_any_to_go(&held) {
+                return Ok(());
+            }
+            held
+        };
         // No shard is packed from a segment between the choice and its new state.
         let mut ship = lock(&self.ship);
         let mut rows = Vec::new();
@@ -204,7 +210,7 @@ impl Store {
                 .values()
                 .filter(|a| a.row.state == State::Pruning);
             rows.extend(begun.map(|account| (account.id, account.row.clone())));
-            for account in book.released() {
+            for account in book.released(&held) {
                 let mut row = account.row.clone();
                 row.state = next_state(row.state, Event::Release)?;
                 rows.push((account.id, row));
@@ -270,6 +276,9 @@ impl Store {
         self.kv
             .batch(&changes)
             .map_err(|error| self.batch_error(error))?;
+        for (id, _) in rows {
+            lock(&self.readers).forget(id.number);
+        }
         self.with_book(|book| {
             rows.iter().for_each(|(id, _)| {
                 book.accounts.remove(&id.number);

@@ -72,6 +72,7 @@ impl Store {
             loading: Mutex::default(),
             blocks: new_blocks(&config),
             ship: Mutex::default(),
+            readers: Mutex::default(),
             backlog_bytes: AtomicU64::new(0),
             recovery: Recovery::default(),
             counters: Counters::default(),

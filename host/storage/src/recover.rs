@@ -426,7 +426,7 @@ impl Store {
             }
             self.change_readable(|segments| segments.push(segment));
         }
-        findings.report.released += self.book().released().count();
+        findings.report.released += self.book().released(&BTreeSet::new()).count();
         Ok(self.prune()?)
     }
 

@@ -1,6 +1,7 @@
 //! The store: what is shared by all who use it, and the plain look-ups.
 //!
-//! Locks are taken in this order: `catalog`, `data`, `numbers`, `ship`, `book`, `readable`, caches.
+//! Locks are taken in this order: `catalog`, `data`, `numbers`, `ship`, `book`, `readable`,
+//! caches, `readers`.
 //! Must never hold `book` across a sync, nor `data` but to open a segment.
 
 use std::collections::BTreeSet;
@@ -16,6 +17,7 @@ use bytes::Bytes;
 
 use crate::book::Book;
 use crate::lru::Lru;
+use crate::readers::Readers;
 use crate::segment::Segment;
 use crate::ship::Shipping;
 use crate::table::Table;
@@ -65,6 +67,7 @@ pub struct Store {
     pub(crate) loading: Mutex<()>,
     pub(crate) blocks: Mutex<Lru<Cid, Bytes>>,
     pub(crate) ship: Mutex<Shipping>,
+    pub(crate) readers: Mutex<Readers>,
     /// Bytes of bodies that may not go yet, as of the last sweep and with what came since.
     pub(crate) backlog_bytes: AtomicU64,
     pub(crate) recovery: Recovery,

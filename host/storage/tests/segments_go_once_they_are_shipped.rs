@@ -277,6 +277,50 @@ fn readers_are_not_disturbed() {
 }
 
 #[test]
+fn what_somebody_reads_stays_until_it_is_read() {
+    let mut config = config(NONE);
+    config.retain.backlog_bytes_max = 10_000;
+    let store = open(&Sim::new(), &config);
+    put(&store, "a", "old one").unwrap();
+    put(&store, "a", "old two").unwrap();
+    let reading = store.reading();
+    // Both are overwritten within the window: nobody ever ships them.
+    put(&store, "a", "new one").unwrap();
+    put(&store, "a", "new two").unwrap();
+    ship(&store, "a", &["new one", "new two"]);
+    store.tick().unwrap();
+    assert!(is_here(&store, "old one") && is_here(&store, "old two"));
+    assert!(!is_here(&store, "new one"), "nobody began to read that");
+    let late = store.reading();
+    drop(reading);
+    store.tick().unwrap();
+    assert!(!is_here(&store, "old one"), "whoever came late reads on");
+    drop(late);
+    assert_eq!(store.progress().totals.retired_segments, 2);
+}
+
+#[test]
+fn who_reads_for_too_long_is_not_waited_for() {
+    let mut config = config(NONE);
+    config.retain.backlog_bytes_max = 1_000;
+    let store = open(&Sim::new(), &config);
+    let mut readings = Vec::new();
+    for number in 0..8 {
+        put(&store, "a", &format!("{number} one")).unwrap();
+        put(&store, "a", &format!("{number} two")).unwrap();
+        readings.push(store.reading());
+        publish(&store, "a");
+        store.tick().unwrap();
+        assert!(is_here(&store, &format!("{number} one")));
+    }
+    assert!(!is_here(&store, "0 one"));
+    assert!(data_segments(&store).len() > 1);
+    drop(readings);
+    store.tick().unwrap();
+    assert_eq!(data_segments(&store).len(), 0);
+}
+
+#[test]
 fn the_backlog_is_what_was_not_published_whether_it_is_kept_or_not() {
     let mut config = config(Keep::All);
     config.retain.backlog_bytes_max = 1 << 30;

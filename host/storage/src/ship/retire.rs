@@ -193,10 +193,14 @@ impl Store {
                 continue;
             };
             rank.bytes += candidate.row.bytes;
-            if !judge.may_go(&candidate)? {
+            if judge.may_go(&candidate)? {
+                lock(&self.readers).found_free(number, candidate.row.bytes);
+                if !keep.keeps(rank) {
+                    retiring.insert(number);
+                }
+            } else {
+                lock(&self.readers).forget(number);
                 staying += candidate.row.bytes;
-            } else if !keep.keeps(rank) {
-                retiring.insert(number);
             }
             rank.newer += 1;
         }
