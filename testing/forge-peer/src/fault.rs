@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Longest wait that a rule may ask for, in milliseconds.
-const WAIT_MAX_MS: u64 = 600_000;
+pub(crate) const WAIT_MAX_MS: u64 = 600_000;
 /// Most rules at a time.
 const RULES_MAX: usize = 1024;
 
@@ -73,6 +73,23 @@ pub enum Kind {
     OtherSpace,
     /// At an accept: the location commitment is left out.
     NoLocation,
+    /// Nothing goes wrong: that point is counted, so that a test can act right then.
+    Mark {
+        /// Where.
+        at: Point,
+    },
+}
+
+/// A point of an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Point {
+    /// Nothing was done; the exchange stands still until its connection ends.
+    Before,
+    /// All is done, no byte of the answer goes; it stands still, too.
+    Done,
+    /// The answer is out.
+    Answered,
 }
 
 /// At which step, the how manieth time, what goes wrong.
@@ -130,6 +147,7 @@ impl Kind {
                 | Self::StatusAfter { .. }
                 | Self::LostResponse
                 | Self::WrongBody
+                | Self::Mark { .. }
         )
     }
 
@@ -149,6 +167,12 @@ impl Rule {
         let judged = matches!(kind, Kind::Refused { .. } | Kind::Expired { .. });
         match self.step.as_str() {
             "/blob/add" => !matches!(kind, Kind::OtherSpace | Kind::NoLocation),
+            // The service calls these itself, over no connection.
+            "/blob/allocate" | "/blob/accept" | "/assert/index"
+                if matches!(kind, Kind::Mark { .. }) =>
+            {
+                false
+            }
             "/blob/accept" => *kind != Kind::ForgedAccept,
             step if step.starts_with('/') => !matches!(
                 kind,
@@ -307,6 +331,7 @@ mod tests {
             ("receipt", Kind::Duplicate),
             ("/blob/accept", Kind::ForgedAccept),
             ("/upload/add", Kind::NoLocation),
+            ("/blob/accept", Kind::Mark { at: Point::Done }),
             ("no such step", Kind::LostResponse),
         ] {
             let rule = Rule::next(step, kind);

@@ -6,7 +6,9 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use cid::Cid;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
@@ -192,6 +194,22 @@ impl Peer {
         if let Some(node) = self.world.nodes.get(index) {
             node.set_down(down);
         }
+    }
+
+    /// Makes service, indexer and nodes unreachable (connections are reset), or lets all be again.
+    pub fn set_all_down(&self, down: bool) {
+        self.world.set_down(down);
+    }
+
+    /// Waits until so many points that [`crate::fault::Kind::Mark`] names were come to since the
+    /// start; whether they were in time.
+    pub fn await_marks(&self, count: u64, within: Duration) -> bool {
+        self.world.await_marks(count, within)
+    }
+
+    /// Published roots: space, root, shards.
+    pub fn uploads(&self) -> Vec<(String, Cid, Vec<Cid>)> {
+        self.world.service.uploads()
     }
 
     /// Makes a node send other bytes than it was given, with a good receipt.

@@ -4,8 +4,8 @@
 
 use std::collections::HashMap;
 use std::io::Read as _;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ed25519_dalek::VerifyingKey;
@@ -15,7 +15,7 @@ use crate::cbor::{self, LIST_MAX};
 use crate::check::{self, Names, Proofs, Refusal};
 use crate::container;
 use crate::counters::Counters;
-use crate::fault::{Faults, Kind as Fault};
+use crate::fault::{Faults, Kind as Fault, Point};
 use crate::fields;
 use crate::indexer::Indexer;
 use crate::key::{self, Key};
@@ -59,9 +59,14 @@ pub(crate) struct World {
     pub(crate) indexer: Indexer,
     faults: Mutex<Faults>,
     counters: Mutex<Counters>,
+    /// How many marked points were come to.
+    marks: Mutex<u64>,
+    marked: Condvar,
+    /// No party but control can be reached.
+    down: AtomicBool,
     /// Seconds ahead of the machine's clock; or, where `stopped`, the time itself.
     clock: AtomicI64,
-    stopped: std::sync::atomic::AtomicBool,
+    stopped: AtomicBool,
 }
 
 /// A lock that a failed thread does not spoil.
@@ -85,6 +90,9 @@ impl World {
             indexer,
             faults: Mutex::default(),
             counters: Mutex::default(),
+            marks: Mutex::default(),
+            marked: Condvar::new(),
+            down: AtomicBool::new(false),
             clock: AtomicI64::new(0),
             stopped: false.into(),
         }
@@ -96,6 +104,28 @@ impl World {
 
     pub(crate) fn counters(&self) -> MutexGuard<'_, Counters> {
         lock(&self.counters)
+    }
+
+    /// A marked point is come to.
+    pub(crate) fn mark(&self) {
+        *lock(&self.marks) += 1;
+        self.marked.notify_all();
+    }
+
+    /// Waits until so many marked points were come to since the start; whether they were in time.
+    pub(crate) fn await_marks(&self, count: u64, within: Duration) -> bool {
+        let waited = self
+            .marked
+            .wait_timeout_while(lock(&self.marks), within, |marks| *marks < count);
+        *waited.unwrap_or_else(PoisonError::into_inner).0 >= count
+    }
+
+    pub(crate) fn is_down(&self) -> bool {
+        self.down.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn set_down(&self, down: bool) {
+        self.down.store(down, Ordering::SeqCst);
     }
 
     /// Seconds since 1970, as the parties believe.
@@ -288,7 +318,10 @@ pub(crate) fn run(world: &World, party: &dyn Party, body: &[u8]) -> Outcome {
         .filter_map(|(_, fault)| fault.clone())
         .find(|fault| fault.is_of_the_wire() || *fault == Fault::Duplicate);
     if let Some(
-        fault @ (Fault::Timeout { .. } | Fault::ResetRequest { .. } | Fault::Status { .. }),
+        fault @ (Fault::Timeout { .. }
+        | Fault::ResetRequest { .. }
+        | Fault::Status { .. }
+        | Fault::Mark { at: Point::Before }),
     ) = wire
     {
         return Outcome::Nothing(fault);

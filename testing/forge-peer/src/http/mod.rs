@@ -22,7 +22,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
 use crate::counters::Counters;
-use crate::fault::Kind as Fault;
+use crate::fault::{Kind as Fault, Point, WAIT_MAX_MS};
 use crate::world::World;
 use cut::{Cut, CutIo};
 
@@ -64,9 +64,7 @@ pub(crate) async fn serve(listener: TcpListener, role: Role, world: Arc<World>) 
             continue;
         };
         let world = Arc::clone(&world);
-        if let Role::Node(index) = role
-            && world.nodes.get(index).is_none_or(|node| node.is_down())
-        {
+        if is_down(&world, role) {
             // The connection fails after it is refused; nothing more to do about it.
             let _ = stream.set_zero_linger();
             continue;
@@ -86,6 +84,17 @@ pub(crate) async fn serve(listener: TcpListener, role: Role, world: Arc<World>) 
             // A client that goes away, or a cut on demand.
             let _ = http1::Builder::new().serve_connection(io, service).await;
         });
+    }
+}
+
+/// Whether connections to that party are reset.
+fn is_down(world: &World, role: Role) -> bool {
+    match role {
+        Role::Control => false,
+        Role::Node(index) => {
+            world.is_down() || world.nodes.get(index).is_none_or(|node| node.is_down())
+        }
+        Role::Service | Role::Indexer => world.is_down(),
     }
 }
 
@@ -183,8 +192,16 @@ impl Exchange {
                 Some(Err(self.reset()))
             }
             Fault::Status { status } => Some(Ok(on_demand(*status))),
+            Fault::Mark { at: Point::Before } => Some(self.stand_still().await),
             _ => None,
         }
+    }
+
+    /// Tells that a marked point is come to, and goes no further.
+    async fn stand_still(&self) -> io::Result<Reply> {
+        self.world.mark();
+        tokio::time::sleep(Duration::from_millis(WAIT_MAX_MS)).await;
+        Err(self.reset())
     }
 
     /// A fault after all was done, applied to the answer.
@@ -196,6 +213,19 @@ impl Exchange {
                 Ok(reply)
             }
             Some(Fault::StatusAfter { status }) => Ok(on_demand(*status)),
+            Some(Fault::Mark { at: Point::Done }) => self.stand_still().await,
+            Some(Fault::Mark {
+                at: Point::Answered,
+            }) => {
+                // Dropped with the body, once that is written.
+                let told = Told(Arc::clone(&self.world));
+                let (parts, body) = reply.into_parts();
+                let body = body.map_frame(move |frame| {
+                    let _kept = &told;
+                    frame
+                });
+                Ok(Response::from_parts(parts, body.boxed()))
+            }
             Some(Fault::WrongBody) => {
                 let (parts, body) = reply.into_parts();
                 let mut bytes = body.collect().await?.to_bytes().to_vec();
@@ -207,6 +237,15 @@ impl Exchange {
             }
             _ => Ok(reply),
         }
+    }
+}
+
+/// Marks its end.
+struct Told(Arc<World>);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        self.0.mark();
     }
 }
 

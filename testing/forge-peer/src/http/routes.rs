@@ -31,9 +31,7 @@ const DAG_CBOR: &str = "application/vnd.ipld.dag-cbor";
 
 pub(super) async fn answer(mut exchange: Exchange) -> io::Result<Reply> {
     let world = Arc::clone(&exchange.world);
-    if let Role::Node(index) = exchange.role
-        && world.nodes.get(index).is_none_or(Node::is_down)
-    {
+    if super::is_down(&world, exchange.role) {
         // Connections that were open when it went down end as well.
         return Err(exchange.reset());
     }

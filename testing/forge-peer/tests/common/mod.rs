@@ -11,6 +11,9 @@
     dead_code
 )]
 
+pub(crate) mod network;
+pub(crate) mod site;
+
 use std::sync::Arc;
 
 use billet_forge_peer::caller::Caller;

@@ -1,0 +1,175 @@
+//! A daemon that ships to a peer: its folder, its settings, and what can be asked of it.
+//!
+//! Must never start a daemon unless `BILLET_DAEMON` names its program, nor wait without an end.
+
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use billet_client::daemon::Daemon;
+use billet_client::{Body, Client, Request, Response};
+use billet_forge_peer::caller::Caller;
+use billet_forge_peer::cbor::map;
+use billet_forge_peer::token::Draft;
+use billet_forge_peer::{Config, Key, Peer};
+use cid::Cid;
+use ipld_core::ipld::Ipld;
+
+use super::EMAIL;
+use super::network::Network;
+
+/// Longest wait for anything, however busy the machine is.
+const WITHIN: Duration = Duration::from_secs(120);
+
+/// Quick and impatient: what takes minutes in earnest takes a moment here.
+const SETTINGS: [&str; 5] = [
+    "ship.window_ms=100ms",
+    "ship.retry_ms=10ms",
+    "ship.timeout_ms=2s",
+    "ship.retain_bytes=1",
+    "ship.settle_ms=100s",
+];
+
+/// A peer and the folder of a daemon that ships to it.
+pub(crate) struct Site {
+    pub(crate) peer: Peer,
+    program: PathBuf,
+    settings: Vec<String>,
+    folder: tempfile::TempDir,
+    _network: tempfile::TempDir,
+}
+
+impl Site {
+    /// A new one with more settings, as `name=value`; none where no daemon is named.
+    pub(crate) fn open(settings: &[&str]) -> Option<Self> {
+        let Some(program) = std::env::var_os("BILLET_DAEMON") else {
+            eprintln!("passed over: BILLET_DAEMON names no daemon");
+            return None;
+        };
+        let (network, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let peer = Peer::start(Config::new(network.path())).unwrap();
+        let own = [
+            format!("ship.service_url=http://{}", peer.service),
+            format!("ship.service_did={}", peer.service_did()),
+        ];
+        let given = SETTINGS.iter().chain(settings).map(ToString::to_string);
+        let site = Self {
+            settings: own.into_iter().chain(given).collect(),
+            peer,
+            program: program.into(),
+            folder,
+            _network: network,
+        };
+        make_space(&site.peer, &site.data());
+        Some(site)
+    }
+
+    /// The daemon's folder.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Starts the daemon.
+    pub(crate) fn start(&self) -> Daemon {
+        let settings = self.settings.iter();
+        let arguments: Vec<&str> = settings.flat_map(|one| ["--set", one.as_str()]).collect();
+        Daemon::start(&self.program, &self.data(), &arguments).unwrap()
+    }
+
+    /// What the daemon wrote to its log.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.data().with_extension("log")).unwrap_or_default()
+    }
+
+    /// Waits until nothing waits to be sent, and whoever has only the network finds every shard by
+    /// its index and all these leaves by what is published.
+    pub(crate) fn drained(&self, daemon: &Daemon, leaves: &[Cid]) {
+        until("all is shipped and findable", || {
+            let indexes = self.peer.state()["indexes"].as_u64().unwrap();
+            indexes > 0
+                && metric(daemon, "billet_shards_waiting") == 0
+                && indexes == metric(daemon, "billet_shards_accepted_total")
+                && self.reaches(leaves)
+        });
+    }
+
+    /// Whether what is published reaches these leaves.
+    pub(crate) fn reaches(&self, leaves: &[Cid]) -> bool {
+        let reached = Network::of(&self.peer).check_uploads(&self.peer);
+        leaves.iter().all(|leaf| reached.contains(leaf))
+    }
+}
+
+/// Makes a space, gives it to an account and writes its key where the daemon looks.
+fn make_space(peer: &Peer, data: &Path) {
+    let caller = Caller {
+        address: peer.service,
+        service: peer.service_did().to_owned(),
+        agent: Key::random(),
+    };
+    let account = caller
+        .login(EMAIL, || peer.click(EMAIL).map(|_| ()))
+        .unwrap();
+    let own = account.iter().find(|token| token.sub().is_some());
+    let own = Arc::clone(own.unwrap());
+    let space = Key::random();
+    let args = map([
+        ("provider", Ipld::String(caller.service.clone())),
+        ("consumer", Ipld::String(space.did().into())),
+    ]);
+    let draft = Draft::invocation(own.iss(), "/provider/add", args);
+    assert_eq!(caller.call(draft, &[own], &[]).unwrap().outcome(), "ok");
+    std::fs::create_dir_all(data.join("keys")).unwrap();
+    let mut file = std::fs::File::options();
+    file.write(true).create_new(true).mode(0o600);
+    let mut file = file.open(data.join("keys/space.pem")).unwrap();
+    file.write_all(space.pem().as_bytes()).unwrap();
+}
+
+/// Waits until that holds.
+pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < WITHIN, "not in time: {what}");
+        // Nothing tells from outside; each look is a request, and the machine has other work.
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// The value of a metric without labels.
+pub(crate) fn metric(daemon: &Daemon, name: &str) -> u64 {
+    let answer = daemon.ask_admin("/metrics").unwrap();
+    let line = answer
+        .lines()
+        .find_map(|line| line.strip_prefix(&format!("{name} ")));
+    line.unwrap_or_else(|| panic!("no {name} in\n{answer}"))
+        .parse()
+        .unwrap()
+}
+
+/// A PUT whose answer is not looked at.
+pub(crate) fn try_put(client: &mut Client, path: &str, body: &[u8], level: &str) -> Response {
+    let request = Request {
+        method: "PUT",
+        path,
+        headers: &[("x-billet-durability", level)],
+        body: Body::Bytes(body),
+        ..Request::default()
+    };
+    client.send(request).unwrap()
+}
+
+/// A PUT that comes off.
+pub(crate) fn put(client: &mut Client, path: &str, body: &[u8], level: &str) {
+    let answer = try_put(client, path, body, level);
+    assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+}
+
+/// A GET that brings exactly these bytes.
+pub(crate) fn reads(client: &mut Client, path: &str, body: &[u8]) {
+    let answer = client.get(path).unwrap();
+    assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+    assert!(answer.body == body, "{path}: {} bytes differ", body.len());
+}
