@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use billet_client::daemon::Daemon;
 use billet_forge_peer::fault::{Kind, Point, Rule};
 use cid::Cid;
-use common::network::{Network, leaves};
+use common::network::leaves;
 use common::site::{Site, metric, put, reads, until};
 
 const WITHIN: Duration = Duration::from_secs(120);
@@ -120,8 +120,7 @@ impl Victim {
 
     /// What holds at any time.
     fn check(&self) {
-        let network = Network::of(&self.site.peer);
-        network.check_uploads(&self.site.peer);
+        let mut network = self.site.network();
         network.check_folder(&self.site.data(), &self.leaves());
         let counters = self.site.peer.counters();
         assert_eq!(counters.accepts_again, 0, "{:?}", counters.accepts);
@@ -132,7 +131,7 @@ impl Victim {
     fn end(mut self) {
         self.daemon.kill().unwrap();
         self.check();
-        let network = Network::of(&self.site.peer);
+        let network = self.site.network();
         assert!(self.leaves().iter().all(|leaf| network.has(leaf)));
     }
 }

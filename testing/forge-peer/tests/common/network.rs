@@ -19,39 +19,62 @@ const RAW: u64 = 0x55;
 const DAG_PB: u64 = 0x70;
 
 /// The blocks of all accepted blobs, each checked against its name.
+#[derive(Default)]
 pub(crate) struct Network {
     blocks: HashMap<Cid, Vec<u8>>,
     /// Multihashes of the accepted blobs.
     blobs: HashSet<Vec<u8>>,
+    /// What published roots reach, and what else was looked through. A blob stays for good.
+    published: HashSet<Cid>,
+    whole: HashSet<Cid>,
 }
 
 impl Network {
-    pub(crate) fn of(peer: &Peer) -> Self {
-        let (mut blocks, mut blobs) = (HashMap::new(), HashSet::new());
+    /// Takes in what was accepted since the last look, and checks what was published: each root is
+    /// a block of an accepted blob, all its shards are accepted, and all that its tree and state
+    /// reach is there.
+    pub(crate) fn look(&mut self, peer: &Peer) {
+        // First what is published: it was accepted before.
+        let uploads = peer.uploads();
         for (node, digest, _, size) in peer.accepted() {
+            if !self.blobs.insert(digest.clone()) {
+                continue;
+            }
             let bytes = std::fs::read(peer.blob_path(node, &digest).unwrap()).unwrap();
             assert_eq!(bytes.len() as u64, size);
             assert!(digest.ends_with(&sha2::Sha256::digest(&bytes)));
             let (_, found) = index::read_car(&bytes).unwrap();
-            blocks.extend(found.into_iter().map(|(cid, block)| (cid, block.to_vec())));
-            blobs.insert(digest);
+            let found = found.into_iter();
+            self.blocks
+                .extend(found.map(|(cid, block)| (cid, block.to_vec())));
         }
-        Self { blocks, blobs }
+        for (_, root, shards) in uploads {
+            for shard in shards {
+                assert!(self.blobs.contains(&shard.hash().to_bytes()), "{shard}");
+            }
+            let publish = decode(&self.blocks[&root]);
+            for name in ["root", "state"] {
+                let below = self.below(&link_of(&publish, name), &self.published);
+                self.published.extend(below.unwrap());
+            }
+        }
     }
 
     pub(crate) fn has(&self, cid: &Cid) -> bool {
         self.blocks.contains_key(cid)
     }
 
-    /// Everything that a block reaches.
-    ///
-    /// # Errors
-    /// What is missing.
-    pub(crate) fn closure(&self, root: &Cid) -> Result<HashSet<Cid>, String> {
+    /// Whether a published root reaches it.
+    pub(crate) fn is_published(&self, cid: &Cid) -> bool {
+        self.published.contains(cid)
+    }
+
+    /// Everything that a block reaches, but what is `known` and what that reaches.
+    fn below(&self, root: &Cid, known: &HashSet<Cid>) -> Result<HashSet<Cid>, String> {
         let mut found = HashSet::new();
         let mut open = vec![*root];
         while let Some(cid) = open.pop() {
-            if !found.insert(cid) {
+            if known.contains(&cid) || !found.insert(cid) {
                 continue;
             }
             let block = self.blocks.get(&cid);
@@ -61,27 +84,10 @@ impl Network {
         Ok(found)
     }
 
-    /// Each published root is a block of an accepted blob, all its shards are accepted, and all
-    /// that its tree and state reach is there. What is reached.
-    pub(crate) fn check_uploads(&self, peer: &Peer) -> HashSet<Cid> {
-        let mut reached = HashSet::new();
-        for (_, root, shards) in peer.uploads() {
-            for shard in shards {
-                assert!(self.blobs.contains(&shard.hash().to_bytes()), "{shard}");
-            }
-            let publish = decode(&self.blocks[&root]);
-            for name in ["root", "state"] {
-                let link = link_of(&publish, name);
-                reached.extend(self.closure(&link).unwrap());
-            }
-        }
-        reached
-    }
-
     /// What the rules ask of a folder whose daemon is dead: every leaf is there or here, whatever
     /// its daemon calls published or accepted is here.
-    pub(crate) fn check_folder(&self, data: &Path, leaves: &[Cid]) {
-        let store = look(data);
+    pub(crate) fn check_folder(&mut self, data: &Path, leaves: &[Cid]) {
+        let store = open(data);
         for leaf in leaves {
             let name = billet_block::Cid::from_bytes(&leaf.to_bytes()).unwrap();
             let is_local = store.read_leaf(&name, &mut Vec::new()).is_ok();
@@ -94,7 +100,8 @@ impl Network {
             assert!(published.seq <= position.head.seq, "{}", position.log);
             for block in [published.root, published.state] {
                 let block = Cid::try_from(&block.to_bytes()[..]).unwrap();
-                self.closure(&block).unwrap();
+                let below = self.below(&block, &self.whole).unwrap();
+                self.whole.extend(below);
             }
         }
         for shard in store.shards(false, None, 1_000).unwrap() {
@@ -106,7 +113,7 @@ impl Network {
     }
 }
 
-fn look(data: &Path) -> Arc<Store> {
+fn open(data: &Path) -> Arc<Store> {
     let disk = CowDisk::new(data, LOOK_BYTES).unwrap();
     Store::open(
         billet_storage::Config::default(),

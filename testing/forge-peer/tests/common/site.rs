@@ -5,7 +5,7 @@
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use billet_client::daemon::Daemon;
@@ -37,8 +37,9 @@ pub(crate) struct Site {
     pub(crate) peer: Peer,
     program: PathBuf,
     settings: Vec<String>,
+    network: Mutex<Network>,
     folder: tempfile::TempDir,
-    _network: tempfile::TempDir,
+    _blobs: tempfile::TempDir,
 }
 
 impl Site {
@@ -48,8 +49,8 @@ impl Site {
             eprintln!("passed over: BILLET_DAEMON names no daemon");
             return None;
         };
-        let (network, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let peer = Peer::start(Config::new(network.path())).unwrap();
+        let (blobs, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let peer = Peer::start(Config::new(blobs.path())).unwrap();
         let own = [
             format!("ship.service_url=http://{}", peer.service),
             format!("ship.service_did={}", peer.service_did()),
@@ -59,8 +60,9 @@ impl Site {
             settings: own.into_iter().chain(given).collect(),
             peer,
             program: program.into(),
+            network: Mutex::default(),
             folder,
-            _network: network,
+            _blobs: blobs,
         };
         make_space(&site.peer, &site.data());
         Some(site)
@@ -95,10 +97,17 @@ impl Site {
         });
     }
 
+    /// The network as it is now; what is published there was checked.
+    pub(crate) fn network(&self) -> MutexGuard<'_, Network> {
+        let mut network = self.network.lock().unwrap();
+        network.look(&self.peer);
+        network
+    }
+
     /// Whether what is published reaches these leaves.
-    pub(crate) fn reaches(&self, leaves: &[Cid]) -> bool {
-        let reached = Network::of(&self.peer).check_uploads(&self.peer);
-        leaves.iter().all(|leaf| reached.contains(leaf))
+    fn reaches(&self, leaves: &[Cid]) -> bool {
+        let network = self.network();
+        leaves.iter().all(|leaf| network.is_published(leaf))
     }
 }
 
