@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use wasmtime_wasi_http::{Error as HttpError, WasiBody};
@@ -154,9 +154,16 @@ pub(crate) struct Line {
     pub(crate) start: Instant,
 }
 
+/// A body up to this size is waited for a moment, so that it leaves in one piece with its head.
+const GATHERED_BYTES_MAX: usize = 64 << 10;
+/// It is there already or about to be; whatever is not does not hold its head back any longer.
+const GATHER_MS_MAX: u64 = 10;
+
 /// The body of an answer.
 pub(crate) struct ResponseBody {
     inner: WasiBody,
+    /// What was waited for.
+    first: Option<Frame<Bytes>>,
     whole: bool,
     bytes: usize,
     line: Line,
@@ -181,6 +188,7 @@ impl ResponseBody {
         Self {
             whole: empty || inner.is_end_stream(),
             inner,
+            first: None,
             bytes: 0,
             line,
             metrics: Arc::clone(metrics),
@@ -188,6 +196,27 @@ impl ResponseBody {
             _half: half,
         }
     }
+
+    /// The same body with its first frame at hand, where it is small: a client that reads head and
+    /// body at once gets them at once, and in one packet.
+    pub(crate) async fn gathered(mut self) -> Self {
+        let small = (1..=GATHERED_BYTES_MAX).contains(&self.line.length.unwrap_or(0));
+        if small && !self.whole {
+            let limit = Duration::from_millis(GATHER_MS_MAX);
+            let frame = tokio::time::timeout(limit, self.inner.frame()).await;
+            match frame {
+                Ok(Some(Ok(frame))) => self.first = Some(frame),
+                Ok(Some(Err(error))) => self.inner = broken(error),
+                Ok(None) | Err(_) => {}
+            }
+        }
+        self
+    }
+}
+
+/// A body that is nothing but an error.
+fn broken(error: HttpError) -> WasiBody {
+    StreamBody::new(futures::stream::iter([Err(error)])).boxed_unsync()
 }
 
 impl Body for ResponseBody {
@@ -198,7 +227,10 @@ impl Body for ResponseBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
-        let poll = Pin::new(&mut self.inner).poll_frame(cx);
+        let poll = match self.first.take() {
+            Some(frame) => Poll::Ready(Some(Ok(frame))),
+            None => Pin::new(&mut self.inner).poll_frame(cx),
+        };
         match &poll {
             Poll::Ready(Some(Ok(frame))) => {
                 let bytes = frame.data_ref().map_or(0, Bytes::len);
@@ -219,11 +251,17 @@ impl Body for ResponseBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.first.is_none() && self.inner.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        let rest = self.inner.size_hint();
+        let first = self.first.as_ref().and_then(Frame::data_ref);
+        let first = first.map_or(0, |bytes| u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        match rest.exact() {
+            Some(rest) => SizeHint::with_exact(rest.saturating_add(first)),
+            None => SizeHint::default(),
+        }
     }
 }
 

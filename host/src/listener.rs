@@ -154,7 +154,9 @@ impl Listener {
             peer: address.ip(),
             start,
         };
-        response.map(|body| ResponseBody::new(body, permit, response_half, line, &self.metrics))
+        let (head, body) = response.into_parts();
+        let body = ResponseBody::new(body, permit, response_half, line, &self.metrics);
+        Response::from_parts(head, body.gathered().await)
     }
 
     /// What the host itself refuses, whatever S3 would say.

@@ -175,22 +175,32 @@ impl Outflow {
         }
     }
 
-    /// The frames of the body. One span is read ahead while the one before is being sent.
+    /// The frames of the body. The leading one is there at once, so that it leaves in one piece with
+    /// the head; one span is read ahead while the one before is being sent.
     fn flow(
-        mut self,
+        self,
         leading: Option<Bytes>,
         told: oneshot::Sender<Result<(), StoreError>>,
     ) -> impl futures::Stream<Item = Result<Frame<Bytes>, HttpError>> + Send {
+        let leading = stream::iter(leading.map(|bytes| Ok(Frame::data(bytes))));
+        let rest = if self.spans.size_hint() == (0, Some(0)) {
+            // Most objects are one span: nobody needs to read on.
+            let _ = told.send(Ok(()));
+            None
+        } else {
+            Some(self.read_on(told))
+        };
+        leading.chain(stream::iter(rest).flatten())
+    }
+
+    /// The frames that follow, read by a task of their own.
+    fn read_on(
+        mut self,
+        told: oneshot::Sender<Result<(), StoreError>>,
+    ) -> mpsc::Receiver<Result<Frame<Bytes>, HttpError>> {
         let (mut frames, read) = mpsc::channel(0);
         tokio::spawn(async move {
             let mut outcome = Ok(());
-            if let Some(bytes) = leading
-                && futures::SinkExt::send(&mut frames, Ok(Frame::data(bytes)))
-                    .await
-                    .is_err()
-            {
-                return;
-            }
             while let Some(next) = self.next().await {
                 let frame = next.map_err(|error| {
                     let text = format!("a body broke off: {error:?}");
