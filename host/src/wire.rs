@@ -224,14 +224,17 @@ impl<S> Wire<S> {
     }
 
     fn see(&mut self, bytes: &[u8]) {
-        if self.head.bytes.is_empty() && !bytes.is_empty() {
-            self.set_deadline(self.head_read);
-        }
-        if let Some(verdict) = self.head.push(bytes) {
-            self.state.tell(verdict);
-            if verdict == Verdict::Fine && asks_for_nothing(&self.head.bytes) {
-                self.go_on = GO_ON;
+        let waited = self.head.bytes.is_empty();
+        match self.head.push(bytes) {
+            Some(judged) => {
+                self.state.tell(judged.verdict);
+                if judged.asks_for_nothing {
+                    self.go_on = GO_ON;
+                }
             }
+            // Most heads come whole, and need no time of their own.
+            None if waited && !self.head.bytes.is_empty() => self.set_deadline(self.head_read),
+            None => {}
         }
     }
 }
@@ -284,8 +287,11 @@ impl<S: AsyncWrite + Unpin> Wire<S> {
     /// Writes what goes before an answer.
     fn write_go_on(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.go_on.is_empty() {
-            let bytes = ready!(Pin::new(&mut self.stream).poll_write(cx, self.go_on))?;
-            self.go_on = self.go_on.get(bytes.max(1)..).unwrap_or_default();
+            let bytes = match ready!(Pin::new(&mut self.stream).poll_write(cx, self.go_on))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                bytes => bytes,
+            };
+            self.go_on = self.go_on.get(bytes..).unwrap_or_default();
         }
         Poll::Ready(Ok(()))
     }
@@ -311,7 +317,8 @@ impl<S: AsyncWrite + Unpin> Wire<S> {
         });
         while let Some(rest) = own.bytes.get(own.written..).filter(|rest| !rest.is_empty()) {
             match Pin::new(&mut self.stream).poll_write(cx, rest) {
-                Poll::Ready(Ok(bytes)) => own.written = own.written.saturating_add(bytes.max(1)),
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(bytes)) => own.written = own.written.saturating_add(bytes),
                 other => return other,
             }
         }
@@ -369,27 +376,53 @@ struct Head {
 }
 
 impl Head {
-    /// Adds bytes; the verdict when there can be one.
-    fn push(&mut self, bytes: &[u8]) -> Option<Verdict> {
+    /// Adds bytes; the judgement when there can be one.
+    fn push(&mut self, bytes: &[u8]) -> Option<Judged> {
         if self.judged {
             return None;
         }
+        let bytes = match self.bytes.is_empty() {
+            // The HTTP library passes over empty lines before a head.
+            true => after_empty_lines(bytes),
+            false => bytes,
+        };
         let room = HEAD_BYTES_MAX.saturating_sub(self.bytes.len());
         let seen = self.bytes.len().saturating_sub(3);
         self.bytes
             .extend_from_slice(bytes.get(..room.min(bytes.len())).unwrap_or_default());
         let fresh = self.bytes.get(seen..).unwrap_or_default();
-        // Line ends may come without their carriage return.
-        let ends = fresh.windows(4).any(|four| four == b"\r\n\r\n")
-            || fresh.windows(2).any(|two| two == b"\n\n");
-        let verdict = match ends {
+        let judged = match has_end(fresh) {
             true => judge(&self.bytes),
-            false if bytes.len() >= room => Verdict::TooLong,
+            false if bytes.len() >= room => Judged {
+                verdict: Verdict::TooLong,
+                asks_for_nothing: false,
+            },
             false => return None,
         };
         self.judged = true;
-        Some(verdict)
+        Some(judged)
     }
+}
+
+/// What follows the line ends at the beginning.
+fn after_empty_lines(bytes: &[u8]) -> &[u8] {
+    let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+    let start = bytes.iter().position(|byte| !is_end(byte));
+    start
+        .and_then(|start| bytes.get(start..))
+        .unwrap_or_default()
+}
+
+/// Whether a head ends in these bytes. Line ends may come without their carriage return.
+fn has_end(bytes: &[u8]) -> bool {
+    let mut lines = bytes.split(|byte| *byte == b'\n').skip(1).peekable();
+    // What follows the last line end is no line yet.
+    while let Some(line) = lines.next() {
+        if lines.peek().is_some() && (line.is_empty() || line == b"\r") {
+            return true;
+        }
+    }
+    false
 }
 
 /// Names and values of a head, the request line left out.
@@ -407,37 +440,45 @@ fn fields(head: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
         })
 }
 
-/// Whether a head of which nothing else is wrong waits to be asked for a body that is empty.
-fn asks_for_nothing(head: &[u8]) -> bool {
-    let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let mut waits = false;
-    for (name, value) in fields(head) {
-        if name.eq_ignore_ascii_case(b"expect") {
-            waits = value.eq_ignore_ascii_case(b"100-continue");
-        } else if name.eq_ignore_ascii_case(b"transfer-encoding")
-            || (name.eq_ignore_ascii_case(b"content-length")
-                && value.iter().any(|digit| *digit != b'0'))
-        {
-            return false;
-        }
-    }
-    waits && line.trim_ascii_end().ends_with(b"HTTP/1.1")
+/// What a whole head says about its body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Judged {
+    verdict: Verdict,
+    /// Nothing is wrong with it, and it waits to be asked for a body that is empty.
+    asks_for_nothing: bool,
 }
 
-/// What a whole head says about its body's length.
-fn judge(head: &[u8]) -> Verdict {
+/// Reads a whole head, once.
+fn judge(head: &[u8]) -> Judged {
     let (mut lengths, mut codings) = (0_usize, 0_usize);
-    for (name, _) in fields(head) {
-        if name.eq_ignore_ascii_case(b"content-length") {
-            lengths = lengths.saturating_add(1);
-        } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
-            codings = codings.saturating_add(1);
+    let (mut waits, mut empty) = (false, true);
+    for (name, value) in fields(head) {
+        // Names of other lengths are none of these.
+        match name.len() {
+            6 if name.eq_ignore_ascii_case(b"expect") => {
+                waits = value.eq_ignore_ascii_case(b"100-continue");
+            }
+            14 if name.eq_ignore_ascii_case(b"content-length") => {
+                lengths = lengths.saturating_add(1);
+                empty &= value.iter().all(|digit| *digit == b'0');
+            }
+            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
+                codings = codings.saturating_add(1);
+                empty = false;
+            }
+            _ => {}
         }
     }
-    if lengths.saturating_add(codings) > 1 {
+    let verdict = if lengths.saturating_add(codings) > 1 {
         Verdict::Ambiguous
     } else {
         Verdict::Fine
+    };
+    let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let speaks = || line.trim_ascii_end().ends_with(b"HTTP/1.1");
+    Judged {
+        verdict,
+        asks_for_nothing: verdict == Verdict::Fine && waits && empty && speaks(),
     }
 }
 
@@ -469,12 +510,17 @@ mod tests {
                 "PUT / HTTP/1.1\r\nTransfer-Encoding : chunked\r\nContent-Length:3\r\n\r\n",
                 Verdict::Ambiguous,
             ),
+            (
+                "\r\n\r\n\nPUT / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\n",
+                Verdict::Ambiguous,
+            ),
             (long.as_str(), Verdict::TooLong),
         ] {
             for cut in 0..text.len().min(100) {
                 let (first, second) = text.as_bytes().split_at(cut);
                 let mut head = Head::default();
                 let verdict = head.push(first).or_else(|| head.push(second));
+                let verdict = verdict.map(|judged| judged.verdict);
                 assert_eq!(verdict, Some(expected), "{text:.60} cut at {cut}");
                 assert_eq!(head.push(b"more"), None);
                 assert!(head.bytes.len() <= HEAD_BYTES_MAX);
@@ -497,9 +543,70 @@ mod tests {
             ("Expect: a-miracle\r\nContent-Length: 0\r\n", false),
         ] {
             let head = format!("PUT /a HTTP/1.1\r\nHost: a\r\n{text}\r\nExpect: 100-continue\r\n");
-            assert_eq!(asks_for_nothing(head.as_bytes()), expected, "{text}");
+            let asks = judge(head.as_bytes()).asks_for_nothing;
+            assert_eq!(asks, expected, "{text}");
             let old = head.replace("HTTP/1.1", "HTTP/1.0");
-            assert!(!asks_for_nothing(old.as_bytes()), "{old}");
+            assert!(!judge(old.as_bytes()).asks_for_nothing, "{old}");
+        }
+    }
+
+    #[test]
+    fn a_head_ends_where_it_always_did() {
+        // All texts of up to seven bytes of these, beside the plain definition.
+        for length in 0..=7_u32 {
+            for number in 0..3_usize.pow(length) {
+                let mut rest = number;
+                let text: Vec<u8> = (0..length)
+                    .map(|_| {
+                        let byte = b"\r\na"[rest % 3];
+                        rest /= 3;
+                        byte
+                    })
+                    .collect();
+                let plain = text.windows(4).any(|four| four == b"\r\n\r\n")
+                    || text.windows(2).any(|two| two == b"\n\n")
+                    || text.windows(3).any(|three| three == b"\n\r\n");
+                assert_eq!(has_end(&text), plain, "{text:?}");
+            }
+        }
+    }
+
+    /// A peer that takes no byte and says that this is no error.
+    struct TakesNothing;
+
+    impl AsyncWrite for TakesNothing {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _cx: &mut Context<'_>,
+            _bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(0))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_takes_nothing_ends_the_connection() {
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let (mut wire, _state) = Wire::new(TakesNothing, &Limits::default());
+        wire.go_on = GO_ON;
+        for is_own in [false, true] {
+            if is_own {
+                wire.go_on = &[];
+                wire.see(b"odd");
+            }
+            let poll = Pin::new(&mut wire).poll_write(&mut cx, b"HTTP/1.1 400 Bad Request");
+            let Poll::Ready(Err(error)) = poll else {
+                panic!("{poll:?}");
+            };
+            assert_eq!(error.kind(), io::ErrorKind::WriteZero);
         }
     }
 

@@ -54,6 +54,13 @@ fn odd_heads() -> Vec<(String, u16)> {
             format!("PUT /b HTTP/1.1\r\n{end}Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc"),
             400,
         ),
+        (
+            format!(
+                "\r\n\r\nPUT /b HTTP/1.1\r\n{end}Content-Length: 3\r\n\
+                 Transfer-Encoding: chunked\r\n\r\n"
+            ),
+            400,
+        ),
         (format!("GET /b HTTP/1.1\r\n{end}X: {long}\r\n\r\n"), 400),
         (format!("GET /{target} HTTP/1.1\r\n{end}\r\n"), 400),
         (
