@@ -158,4 +158,28 @@ mod tests {
         drop((second, third));
         assert_eq!(pool.usage(), (0, 2, 1));
     }
+
+    /// A buffer is not cleared when it is lent again: what fills it has to.
+    #[tokio::test]
+    async fn a_failed_read_leaves_nothing_of_whoever_had_the_buffer_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = crate::settings::Settings::local(folder.path().to_owned());
+        let storage = crate::storage::Storage::open(&settings).unwrap();
+        let pool = Arc::new(Buffers::new(1));
+        let mut buffer = Arc::clone(&pool).take(BUFFER_BYTES, None).await.unwrap();
+        buffer.bytes_mut().extend_from_slice(b"somebody else's");
+        drop(buffer);
+        let mut buffer = Arc::clone(&pool).take(BUFFER_BYTES, None).await.unwrap();
+        assert_eq!(buffer.as_ref(), b"somebody else's", "the same memory");
+        let absent = billet_block::Cid::of(billet_block::Codec::Raw, b"never stored");
+        let (found, buffer) = storage
+            .run(move |store| {
+                let found = store.read_leaf(&absent, buffer.bytes_mut());
+                Ok((found, buffer))
+            })
+            .await
+            .unwrap();
+        assert!(found.is_err());
+        assert!(buffer.as_ref().is_empty());
+    }
 }
