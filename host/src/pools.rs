@@ -1,4 +1,4 @@
-//! Two pools of `gateway` instances: GET and HEAD share an instance by many, everything else by
+//! Two pools of `gateway` instances: what only reads shares an instance by many, everything else by
 //! few, as requests of one instance end together.
 //!
 //! A permit bounds the requests of a pool; it travels in the answer's body, since the head is only
@@ -120,8 +120,9 @@ impl Pools {
         companion: Companion,
         request: http::Request<WasiBody>,
     ) -> Result<(Response<WasiBody>, OwnedSemaphorePermit), PoolError> {
+        // A preflight changes nothing either.
         let pool = match *request.method() {
-            Method::GET | Method::HEAD => &self.reads,
+            Method::GET | Method::HEAD | Method::OPTIONS => &self.reads,
             _ => &self.writes,
         };
         let wait = Duration::from_millis(PERMIT_MS_MAX);
