@@ -10,6 +10,9 @@ pub(crate) const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 /// The declaration that opens every document.
 pub const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 
+/// Room for a small document, so that it need not grow.
+const DOCUMENT_BYTES: usize = 512;
+
 /// Appends elements to a string; names are ours and never escaped, text always is.
 #[derive(Debug)]
 pub(crate) struct Writer {
@@ -19,9 +22,9 @@ pub(crate) struct Writer {
 impl Writer {
     /// A document with its declaration.
     pub(crate) fn document() -> Self {
-        Self {
-            out: DECLARATION.to_owned(),
-        }
+        let mut out = String::with_capacity(DOCUMENT_BYTES);
+        out.push_str(DECLARATION);
+        Self { out }
     }
 
     /// Elements without a declaration.
@@ -38,11 +41,15 @@ impl Writer {
     }
 
     pub(crate) fn open(&mut self, name: &str) {
-        let _ = write!(self.out, "<{name}>");
+        for piece in ["<", name, ">"] {
+            self.out.push_str(piece);
+        }
     }
 
     pub(crate) fn close(&mut self, name: &str) {
-        let _ = write!(self.out, "</{name}>");
+        for piece in ["</", name, ">"] {
+            self.out.push_str(piece);
+        }
     }
 
     /// `<name>` around what `inner` writes.
@@ -89,6 +96,13 @@ impl Writer {
 /// Escapes text as AWS does: quotes are references, and so is a control character. U+FFFE and
 /// U+FFFF go the same way.
 fn escape_into(out: &mut String, text: &str) {
+    // Nearly every text needs nothing of this, and goes as it is.
+    let plain =
+        |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'<' | b'>' | b'&' | b'"');
+    if text.as_bytes().iter().all(plain) {
+        out.push_str(text);
+        return;
+    }
     for character in text.chars() {
         match character {
             '<' => out.push_str("&lt;"),
