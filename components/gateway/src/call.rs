@@ -26,7 +26,7 @@ pub(crate) struct Call {
     /// Bucket and key.
     pub(crate) target: Target,
     /// What is configured.
-    pub(crate) settings: Settings,
+    pub(crate) settings: &'static Settings,
     /// Unix milliseconds.
     pub(crate) now_ms: u64,
 }

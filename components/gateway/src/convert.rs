@@ -31,8 +31,12 @@ pub(crate) fn cid(cid: &[u8]) -> String {
 
 /// Lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits.map(|value| digit(HEX, u32::from(value))).collect()
+    let mut text = String::with_capacity(bytes.len().saturating_mul(2));
+    for byte in bytes {
+        text.push(digit(HEX, u32::from(byte >> 4)));
+        text.push(digit(HEX, u32::from(byte & 15)));
+    }
+    text
 }
 
 /// The digit for the lowest bits of `value`.

@@ -1,9 +1,12 @@
 //! The two names of a request that every answer carries. They are random and must never be made
 //! from anything the request brought.
 
-use std::fmt::Write as _;
+use crate::bindings::wasi::random::random::get_random_bytes;
+use crate::convert;
 
-use crate::bindings::wasi::random::random::{get_random_bytes, get_random_u64};
+/// Bytes of each name.
+const REQUEST_BYTES: usize = 8;
+const HOST_BYTES: usize = 32;
 
 /// The names of one request.
 pub(crate) struct Ids {
@@ -14,14 +17,16 @@ pub(crate) struct Ids {
 impl Ids {
     /// Draws new names.
     pub(crate) fn draw() -> Self {
-        let mut host = String::with_capacity(64);
-        for byte in get_random_bytes(32) {
-            // Writing to a String cannot fail.
-            let _ = write!(host, "{byte:02x}");
+        let mut bytes = Vec::new();
+        while bytes.len() < REQUEST_BYTES + HOST_BYTES {
+            // A host may give fewer than it is asked for.
+            let left = REQUEST_BYTES + HOST_BYTES - bytes.len();
+            bytes.extend(get_random_bytes(left as u64));
         }
+        let (request, host) = bytes.split_at(REQUEST_BYTES);
         Self {
-            request: format!("{:016X}", get_random_u64()),
-            host,
+            request: convert::hex(request).to_ascii_uppercase(),
+            host: convert::hex(host),
         }
     }
 

@@ -57,14 +57,14 @@ impl Guest for Gateway {
 /// Finds out who asks, then what for, and does it.
 async fn serve(head: RequestHead, body: Body, ids: &Ids) -> Result<Reply> {
     let now_ms = request::now_ms();
-    let settings = Settings::read();
+    let settings = Settings::get();
     if head.method == "OPTIONS" {
         // A browser asks without a signature, and no bucket has rules that would let it.
-        return refuse(&head, &settings, now_ms);
+        return refuse(&head, settings, now_ms);
     }
-    let (identity, head) = match identity::authenticate(head, now_ms, &settings.policy())? {
+    let (identity, head) = match identity::authenticate(head, now_ms, &settings.policy)? {
         Sender::Somebody(identity, head) => (*identity, head),
-        Sender::Nobody(head) => return refuse(&head, &settings, now_ms),
+        Sender::Nobody(head) => return refuse(&head, settings, now_ms),
     };
     let target = Target::parse(identity.host(), &head.raw_path, &settings.domains)?;
     let query = Query::parse(head.raw_query.as_deref())?;

@@ -160,6 +160,12 @@ fn internal() -> ErrorCode {
 
 /// Headers as the host takes them; those it keeps for itself are passed over.
 fn fields(headers: &[(String, Vec<u8>)]) -> Result<Fields, ErrorCode> {
+    // One call where nothing is kept, which is nearly always.
+    match Fields::from_list(headers) {
+        Ok(fields) => return Ok(fields),
+        Err(HeaderError::Forbidden) => {}
+        Err(_) => return Err(internal()),
+    }
     let fields = Fields::new();
     for (name, value) in headers {
         match fields.append(name, value) {
@@ -174,10 +180,8 @@ fn fields(headers: &[(String, Vec<u8>)]) -> Result<Fields, ErrorCode> {
 fn start(fields: Fields, bytes: Option<StreamReader<u8>>) -> Response {
     let (trailers, told) = wit_future::new::<Result<Option<Trailers>, ErrorCode>>(|| Ok(None));
     drop(trailers);
-    let (response, sent) = Response::new(fields, bytes, told);
-    spawn_local(async move {
-        let _ = sent.await;
-    });
+    // Nobody waits for the transmission: whatever is still to be written keeps the instance.
+    let (response, _sent) = Response::new(fields, bytes, told);
     response
 }
 

@@ -1,5 +1,7 @@
 //! What the host was configured with, as the gateway reads it. It must never hold a secret.
 
+use std::sync::OnceLock;
+
 use billet_s3::auth::AuthPolicy;
 use billet_s3::target::Domains;
 
@@ -13,7 +15,7 @@ const DEFAULT_SPACE: &str = "default";
 /// How long a client hears nothing, where nothing is configured.
 const DEFAULT_KEEP_ALIVE_MS: u64 = 5_000;
 
-/// The settings of one request.
+/// The settings of an instance: they stay what they are while the host runs.
 pub(crate) struct Settings {
     /// Where buckets are.
     pub(crate) region: String,
@@ -21,33 +23,33 @@ pub(crate) struct Settings {
     pub(crate) space: String,
     /// Domains of virtual-host style.
     pub(crate) domains: Domains,
-    hosts: Vec<String>,
+    /// What a signature may name.
+    pub(crate) policy: AuthPolicy,
+    /// How long a client may hear nothing of an answer that takes long, in milliseconds.
+    pub(crate) keep_alive_ms: u64,
 }
 
 impl Settings {
-    /// Asks the host.
-    pub(crate) fn read() -> Self {
+    /// Asks the host the first time.
+    pub(crate) fn get() -> &'static Self {
+        static SETTINGS: OnceLock<Settings> = OnceLock::new();
+        SETTINGS.get_or_init(Self::read)
+    }
+
+    fn read() -> Self {
+        let region = text("region", DEFAULT_REGION);
+        let keep_alive_ms = config::get("keep-alive-ms").and_then(|value| value.parse().ok());
         Self {
-            region: text("region", DEFAULT_REGION),
             space: text("space", DEFAULT_SPACE),
             domains: Domains::new(list("domains")),
-            hosts: list("hosts"),
+            policy: AuthPolicy {
+                regions: vec![region.clone()],
+                hosts: list("hosts"),
+            },
+            keep_alive_ms: keep_alive_ms.unwrap_or(DEFAULT_KEEP_ALIVE_MS),
+            region,
         }
     }
-
-    /// What a signature may name.
-    pub(crate) fn policy(&self) -> AuthPolicy {
-        AuthPolicy {
-            regions: vec![self.region.clone()],
-            hosts: self.hosts.clone(),
-        }
-    }
-}
-
-/// How long a client may hear nothing of an answer that takes long, in milliseconds.
-pub(crate) fn keep_alive_ms() -> u64 {
-    let value = config::get("keep-alive-ms").and_then(|value| value.parse().ok());
-    value.unwrap_or(DEFAULT_KEEP_ALIVE_MS)
 }
 
 fn text(name: &str, default: &str) -> String {

@@ -18,7 +18,6 @@ use crate::intake::Body;
 use crate::patience::{Work, within};
 use crate::refusal::{Place, Result};
 use crate::reply::Reply;
-use crate::settings;
 
 pub(crate) async fn handle(
     call: Rc<Call>,
@@ -31,9 +30,9 @@ pub(crate) async fn handle(
         .enclosed(&call.identity, COMPLETE_BODY_MAX_BYTES)
         .await?;
     let named_parts = request::complete_multipart_upload(&document)?;
+    let keep_alive_ms = call.settings.keep_alive_ms;
     let mut work: Work<Result<Reply>> =
         Box::pin(async move { complete(&call, asked, promised, bucket, named_parts).await });
-    let keep_alive_ms = settings::keep_alive_ms();
     match within(&mut work, keep_alive_ms).await {
         Some(outcome) => outcome,
         None => Ok(Reply::late(work, keep_alive_ms)),
