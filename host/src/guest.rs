@@ -2,7 +2,6 @@
 //!
 //! Must never give a guest files, an environment or a network; what it prints goes to the log.
 
-use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -238,17 +237,23 @@ pub(crate) struct Groups(Mutex<GroupTable>);
 #[derive(Default)]
 struct GroupTable {
     current: Option<TaskGroupId>,
-    peers: HashMap<TaskGroupId, Arc<Peer>>,
+    /// A few at most: as many as an instance has requests.
+    peers: Vec<(TaskGroupId, Arc<Peer>)>,
 }
 
 impl Groups {
     /// Notes that the tasks of `group` work for `peer`.
     pub(crate) fn assign(&self, group: TaskGroupId, peer: Arc<Peer>) {
-        self.with(|table| table.peers.insert(group, peer));
+        self.with(|table| table.peers.push((group, peer)));
     }
 
     fn current(&self) -> Option<Arc<Peer>> {
-        self.with(|table| table.peers.get(&table.current?).cloned())
+        self.with(|table| {
+            let current = table.current?;
+            let mut peers = table.peers.iter();
+            let (_, peer) = peers.find(|(group, _)| *group == current)?;
+            Some(Arc::clone(peer))
+        })
     }
 
     fn with<R>(&self, f: impl FnOnce(&mut GroupTable) -> R) -> R {
@@ -274,7 +279,8 @@ impl TaskGroupHook for GroupHook {
     }
 
     fn handle_finish(&mut self, id: TaskGroupId) -> wasmtime::Result<()> {
-        self.0.with(|table| table.peers.remove(&id));
+        self.0
+            .with(|table| table.peers.retain(|(group, _)| *group != id));
         Ok(())
     }
 }

@@ -36,6 +36,7 @@ impl Counter {
 /// How long things took.
 #[derive(Debug, Default)]
 pub(crate) struct Histogram {
+    /// What ended after the bucket before; sums are made when somebody reads them.
     buckets: [Counter; LATENCY_US.len()],
     count: Counter,
     sum_us: AtomicU64,
@@ -45,10 +46,9 @@ impl Histogram {
     /// Adds one.
     pub(crate) fn observe(&self, time: Duration) {
         let time_us = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        for (bucket, end_us) in self.buckets.iter().zip(LATENCY_US) {
-            if time_us <= end_us {
-                bucket.add(1);
-            }
+        let mut ends = self.buckets.iter().zip(LATENCY_US);
+        if let Some((bucket, _)) = ends.find(|(_, end_us)| time_us <= *end_us) {
+            bucket.add(1);
         }
         self.count.add(1);
         self.sum_us.fetch_add(time_us, Ordering::Relaxed);
@@ -56,12 +56,11 @@ impl Histogram {
 
     fn write(&self, text: &mut String, name: &str) {
         line(text, &format!("# TYPE {name} histogram"));
+        let mut sum = 0_u64;
         for (bucket, end_us) in self.buckets.iter().zip(LATENCY_US) {
+            sum = sum.saturating_add(bucket.get());
             let end = seconds(end_us);
-            line(
-                text,
-                &format!("{name}_bucket{{le=\"{end}\"}} {}", bucket.get()),
-            );
+            line(text, &format!("{name}_bucket{{le=\"{end}\"}} {sum}"));
         }
         let count = self.count.get();
         line(text, &format!("{name}_bucket{{le=\"+Inf\"}} {count}"));
@@ -184,6 +183,7 @@ mod tests {
             "billet_requests_total{method=\"other\",status=\"404\"} 1\n",
             "billet_request_seconds_bucket{le=\"0.000500\"} 0\n",
             "billet_request_seconds_bucket{le=\"0.001000\"} 1\n",
+            "billet_request_seconds_bucket{le=\"0.002500\"} 1\n",
             "billet_request_seconds_bucket{le=\"30.000000\"} 1\n",
             "billet_request_seconds_bucket{le=\"+Inf\"} 2\n",
             "billet_request_seconds_sum 60.000700\n",

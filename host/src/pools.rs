@@ -125,16 +125,27 @@ impl Pools {
             Method::GET | Method::HEAD | Method::OPTIONS => &self.reads,
             _ => &self.writes,
         };
-        let wait = Duration::from_millis(PERMIT_MS_MAX);
-        let permit = Arc::clone(&pool.permits).acquire_owned();
-        let Ok(Ok(permit)) = tokio::time::timeout(wait, permit).await else {
-            pool.refused.add(1);
-            return Err(PoolError::Busy);
+        let permit = match Arc::clone(&pool.permits).try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_) => pool.wait().await?,
         };
         let answer = pool.handler.handle(companion, request).await;
         answer
             .map(|answer| (answer, permit))
             .map_err(PoolError::Failed)
+    }
+}
+
+impl Pool {
+    /// A permit, as soon as there is one.
+    async fn wait(&self) -> Result<OwnedSemaphorePermit, PoolError> {
+        let wait = Duration::from_millis(PERMIT_MS_MAX);
+        let permit = Arc::clone(&self.permits).acquire_owned();
+        let Ok(Ok(permit)) = tokio::time::timeout(wait, permit).await else {
+            self.refused.add(1);
+            return Err(PoolError::Busy);
+        };
+        Ok(permit)
     }
 }
 

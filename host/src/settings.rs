@@ -62,7 +62,7 @@ pub struct Settings {
     pub space: String,
     /// Limits of the listener.
     pub limits: Limits,
-    /// GET and HEAD requests at once.
+    /// GET, HEAD and OPTIONS requests at once.
     pub reads_max: usize,
     /// Other requests at once.
     pub writes_max: usize,

@@ -216,7 +216,7 @@ impl<S> Wire<S> {
         let requests = self.state.requests.load(Ordering::Acquire);
         if requests != self.requests {
             self.requests = requests;
-            self.head = Head::default();
+            self.head.clear();
             self.written.reset();
             self.set_deadline(self.idle);
         }
@@ -376,6 +376,12 @@ struct Head {
 }
 
 impl Head {
+    /// Begins anew in the same memory.
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.judged = false;
+    }
+
     /// Adds bytes; the judgement when there can be one.
     fn push(&mut self, bytes: &[u8]) -> Option<Judged> {
         if self.judged {
