@@ -73,6 +73,14 @@ impl Site {
         self.folder.path().join("data")
     }
 
+    /// Changes a setting for the next start, as `name=value`.
+    pub(crate) fn set(&mut self, setting: &str) {
+        let (name, _) = setting.split_once('=').unwrap();
+        let is_other = |one: &String| one.split_once('=').is_none_or(|(other, _)| other != name);
+        self.settings.retain(is_other);
+        self.settings.push(setting.to_owned());
+    }
+
     /// Starts the daemon.
     pub(crate) fn start(&self) -> Daemon {
         let settings = self.settings.iter();
