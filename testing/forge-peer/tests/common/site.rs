@@ -190,3 +190,77 @@ pub(crate) fn reads(client: &mut Client, path: &str, body: &[u8]) {
     assert_eq!(answer.status, 200, "{path}: {}", answer.text());
     assert!(answer.body == body, "{path}: {} bytes differ", body.len());
 }
+
+/// How many segments of bodies the daemon has, and how many bytes of bodies may not go.
+pub(crate) fn bodies_here(daemon: &Daemon) -> (u64, u64) {
+    let answer = daemon.ask_admin("/metrics").unwrap();
+    let segments = answer.lines().filter_map(|line| {
+        let (labels, count) = line.strip_prefix("billet_segments{")?.split_once("} ")?;
+        labels
+            .contains("plane=\"data\"")
+            .then(|| count.parse::<u64>().unwrap())
+    });
+    (segments.sum(), metric(daemon, "billet_ship_backlog_bytes"))
+}
+
+/// Waits until no segment of bodies is left.
+pub(crate) fn all_bodies_go(daemon: &Daemon) {
+    until("all segments of bodies go", || {
+        bodies_here(daemon) == (0, 0)
+    });
+}
+
+/// A request without a body, and its answer.
+pub(crate) fn ask(
+    client: &mut Client,
+    method: &str,
+    path: &str,
+    query: &[(&str, &str)],
+) -> Response {
+    let request = Request {
+        method,
+        path,
+        query,
+        ..Request::default()
+    };
+    client.send(request).unwrap()
+}
+
+/// Begins an upload in parts and puts these as its parts; its id and the ETags.
+pub(crate) fn upload(client: &mut Client, path: &str, parts: &[Vec<u8>]) -> (String, Vec<String>) {
+    let begun = ask(client, "POST", path, &[("uploads", "")]);
+    let id = begun.element("UploadId").unwrap();
+    let put = |(number, part): (usize, &Vec<u8>)| {
+        let request = Request {
+            method: "PUT",
+            path,
+            query: &[("partNumber", &(number + 1).to_string()), ("uploadId", &id)],
+            body: Body::Bytes(part),
+            ..Request::default()
+        };
+        let answer = client.send(request).unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.header("etag").unwrap().to_owned()
+    };
+    let tags = parts.iter().enumerate().map(put).collect();
+    (id, tags)
+}
+
+/// Completes an upload in parts.
+pub(crate) fn complete(client: &mut Client, path: &str, id: &str, tags: &[String]) {
+    let part = |(number, tag): (usize, &String)| {
+        let number = number + 1;
+        format!("<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag></Part>")
+    };
+    let parts: String = tags.iter().enumerate().map(part).collect();
+    let body = format!("<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>");
+    let request = Request {
+        method: "POST",
+        path,
+        query: &[("uploadId", id)],
+        body: Body::Bytes(body.as_bytes()),
+        ..Request::default()
+    };
+    let answer = client.send(request).unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.text());
+}
