@@ -195,7 +195,8 @@ async fn try_upload(session: &Session, shard: &Shard, key: &str) -> Result<Optio
     }
 }
 
-/// Moves the published heads if all under them was sent, then ends the window and notes what is left to do for its shards.
+/// Moves the published heads if all under them was sent, then ends the window and notes what is
+/// left to do for its shards.
 async fn publish(session: &Session, window: &Window, packed: &[Shard]) -> Result<()> {
     for head in window.heads.iter().filter(|_| window.is_whole) {
         let commit = head.commit.to_bytes().to_vec();

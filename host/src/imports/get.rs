@@ -175,8 +175,8 @@ impl Outflow {
         }
     }
 
-    /// The frames of the body. The leading one is there at once, so that it leaves in one piece with
-    /// the head; one span is read ahead while the one before is being sent.
+    /// The frames of the body. The leading one is there at once, so that it leaves in one piece
+    /// with the head; one span is read ahead while the one before is being sent.
     fn flow(
         self,
         leading: Option<Bytes>,

@@ -11,8 +11,8 @@
 //! `commands.rs`. What it knows of trees it asks `mst` ([`Inside::mst`]). Bytes that a command
 //! sends along arrive in [`Input`].
 //!
-//! Must never change a byte of the store where [`Request::writes`] says that nothing is written, nor
-//! know what a tree looks like.
+//! Must never change a byte of the store where [`Request::writes`] says that nothing is written,
+//! nor know what a tree looks like.
 
 mod block;
 mod bucket;
