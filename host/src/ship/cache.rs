@@ -38,6 +38,11 @@ impl Cache {
         Some(bytes.clone())
     }
 
+    /// Whether a block is here; that is no use of it.
+    pub(super) fn has(&self, cid: &Cid) -> bool {
+        self.blocks.contains_key(cid)
+    }
+
     pub(super) fn put(&mut self, cid: Cid, bytes: Bytes) {
         self.remove(&cid);
         if cost(&bytes) > self.bytes_max {

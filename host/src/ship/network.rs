@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use billet_block::Cid;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use wasmtime::Store;
@@ -37,14 +36,18 @@ pub(crate) struct Reach {
     pub(super) mst: Arc<Mst>,
 }
 
+/// Who fetches a stretch of a shard; its number, and the stretch's.
+pub(super) type Flight = Arc<tokio::sync::Mutex<()>>;
+type Stretch = (u64, u64);
+
 /// Shipping, as everybody else sees it.
 pub(crate) struct Network {
     /// None once it was stopped.
     queue: Mutex<Option<Queue<Shipper>>>,
     pub(super) waiting: Arc<Waiting>,
     pub(super) cache: Mutex<Cache>,
-    /// One fetch of a block at a time.
-    pub(super) flights: Mutex<HashMap<Cid, Arc<tokio::sync::Mutex<()>>>>,
+    /// One fetch at a time of a stretch of a shard.
+    pub(super) flights: Mutex<HashMap<Stretch, Flight>>,
     pub(super) timeout: Duration,
     /// How long a request may wait; none where nothing is ever published.
     settle: Option<Duration>,

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use billet_block::Cid;
-use billet_storage::{Located, Slot};
+use billet_storage::{Located, Place, Slot};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use futures::channel::mpsc;
@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use super::Network;
 use super::bindings::exports::billet::forge::shipping::Range;
 use super::driver::now_ms;
-use super::network::lock;
+use super::network::{Flight, lock};
 use super::streams::{Taker, Teller, channel};
 use crate::bindings::billet::store::types::StoreError;
 use crate::effects::Effects;
@@ -40,21 +40,18 @@ impl Network {
             effects.metrics.network_hits.add(1);
             return Ok(bytes);
         }
-        let flight = {
-            let mut flights = lock(&self.flights);
-            flights.retain(|_, flight| Arc::strong_count(flight) > 1);
-            Arc::clone(flights.entry(cid).or_default())
-        };
-        let _alone = flight.lock().await;
-        if let Some(bytes) = self.cached(&cid) {
-            effects.metrics.network_hits.add(1);
-            return Ok(bytes);
-        }
         let found = effects.storage.run(move |store| store.locate(&cid)).await?;
         if found.is_empty() {
             return Err(StoreError::NotFound);
         }
         for located in found {
+            let flight = self.flight(&located.place);
+            // One that takes too long holds up nobody else for longer.
+            let _alone = tokio::time::timeout(self.timeout, flight.lock()).await;
+            if let Some(bytes) = self.cached(&cid) {
+                effects.metrics.network_hits.add(1);
+                return Ok(bytes);
+            }
             match self.fetch(effects, cid, &located).await {
                 Ok(bytes) => return Ok(bytes),
                 Err(error) => {
@@ -65,6 +62,14 @@ impl Network {
             }
         }
         Err(StoreError::Unavailable)
+    }
+
+    /// Who fetches a block fetches its neighbours, too: those who want them wait for that.
+    fn flight(&self, place: &Place) -> Flight {
+        let mut flights = lock(&self.flights);
+        flights.retain(|_, flight| Arc::strong_count(flight) > 1);
+        let run = (place.shard, place.offset / RUN_BYTES);
+        Arc::clone(flights.entry(run).or_default())
     }
 
     fn cached(&self, cid: &Cid) -> Option<Bytes> {
@@ -84,7 +89,10 @@ impl Network {
             Ok((slots, store.commitment(place.shard)?))
         });
         let (slots, commitment) = asked.await?;
-        let slots = run_of(slots);
+        let slots = {
+            let cache = lock(&self.cache);
+            run_of(slots, |cid| cache.has(cid))
+        };
         let timeout = self.timeout;
         let bytes = tokio::time::timeout(timeout, self.ask(commitment, &slots));
         let bytes = bytes.await.map_err(|_| StoreError::Unavailable)??;
@@ -164,17 +172,17 @@ impl Network {
     }
 }
 
-/// The first slots, as far as they keep to the limit; at least one.
-fn run_of(mut slots: Vec<Slot>) -> Vec<Slot> {
-    let start = slots.first().map_or(0, |slot| slot.offset);
-    let mut count: usize = 0;
-    slots.retain(|slot| {
-        count = count.saturating_add(1);
-        // A range without a byte cannot be asked for.
-        let is_near = slot.end().saturating_sub(start) <= RUN_BYTES;
-        slot.length > 0 && (count == 1 || is_near)
-    });
-    slots
+/// The first slots up to the end of their stretch or the first that is here; at least one.
+fn run_of(slots: Vec<Slot>, is_here: impl Fn(&Cid) -> bool) -> Vec<Slot> {
+    let stretch = |slot: &Slot| slot.offset / RUN_BYTES;
+    let first = slots.first().map(stretch);
+    // A range without a byte cannot be asked for.
+    let slots = slots.into_iter().filter(|slot| slot.length > 0);
+    let near = |(count, slot): &(usize, Slot)| {
+        *count == 0 || (Some(stretch(slot)) == first && !is_here(&slot.cid))
+    };
+    let run = slots.enumerate().take_while(near);
+    run.map(|(_, slot)| slot).collect()
 }
 
 /// Those of the blocks that are what their names say.
@@ -204,7 +212,7 @@ mod tests {
     use super::*;
 
     fn slots() -> (Vec<Slot>, Bytes) {
-        let blocks = [vec![1; 10], vec![2; 3 << 20], vec![3; 2 << 20]];
+        let blocks = [vec![1; 10], vec![2; 3 << 20], vec![3; 2 << 20], vec![4; 7]];
         let mut offset = 59;
         let mut slots = Vec::new();
         for block in &blocks {
@@ -224,9 +232,20 @@ mod tests {
     #[test]
     fn neighbours_are_taken_up_to_the_limit() {
         let (slots, _) = slots();
-        assert_eq!(run_of(slots.clone()), slots[..2]);
-        assert_eq!(run_of(slots[1..].to_vec()), slots[1..2]);
-        assert_eq!(run_of(Vec::new()), []);
+        let run = |slots: &[Slot]| run_of(slots.to_vec(), |_| false);
+        assert_eq!(run(&slots), slots[..3]);
+        assert_eq!(run(&slots[1..]), slots[1..3]);
+        assert_eq!(run(&slots[3..]), slots[3..]);
+        assert_eq!(run(&[]), []);
+    }
+
+    #[test]
+    fn neighbours_that_are_here_are_not_asked_for() {
+        let (slots, _) = slots();
+        let run = |here: usize| run_of(slots.clone(), |cid| *cid == slots[here].cid);
+        assert_eq!(run(0), slots[..3], "the first is what is wanted");
+        assert_eq!(run(1), slots[..1]);
+        assert_eq!(run(2), slots[..2]);
     }
 
     #[test]
@@ -234,12 +253,12 @@ mod tests {
         let (slots, bytes) = slots();
         let found = |bytes: &Bytes| check(&slots, bytes).iter().map(|(cid, _)| *cid).collect();
         let all: Vec<_> = slots.iter().map(|slot| slot.cid).collect();
-        assert_eq!(check(&slots, &bytes).len(), 3);
+        assert_eq!(check(&slots, &bytes).len(), 4);
         let cut: Vec<Cid> = found(&bytes.slice(..bytes.len() - 1));
-        assert_eq!(cut, all[..2]);
+        assert_eq!(cut, all[..3]);
         let mut wrong = bytes.to_vec();
         wrong[12] ^= 1;
         let wrong: Vec<Cid> = found(&Bytes::from(wrong));
-        assert_eq!(wrong, [all[0], all[2]]);
+        assert_eq!(wrong, [all[0], all[2], all[3]]);
     }
 }
