@@ -7,9 +7,12 @@ pub mod bench;
 pub mod clients;
 pub mod compose;
 pub mod conformance;
+pub mod forge;
+pub mod forge_demo;
 pub mod oracles;
 pub mod served;
 pub mod text;
+pub mod tree;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -18,8 +18,10 @@ cargo xtask TASK
   conformance [--second | --endpoint URL] [GROUP or CASE]
           the suite of versitygw against the same (needs Go)
   oracles
-          roots, exports and CIDs of target/release/billet beside those of other programs, which
-          are installed by pip and npm (needs Python and Node)
+          roots, exports, CIDs and shipped indexes of target/release/billet beside those of other
+          programs, which are installed by pip and npm (needs Python and Node)
+  forge-demo [FILES [WINDOW]]
+          files shipped to a network on loopback, let go here, and read back from there (needs aws)
   bench [quick] [SECTION ...]
           Billet beside a plain server, an empty component and the peers that are installed
           (minio, versitygw); sections:
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         Some("clients") => xtask::clients::run(&words),
         Some("conformance") => xtask::conformance::run(&words),
         Some("oracles") => xtask::oracles::run(),
+        Some("forge-demo") => forge_demo(&words),
         Some("bench") => xtask::bench::run(&words),
         Some("compose") => xtask::compose::run(words.first().map(String::as_str)),
         _ => Err(USAGE.to_owned()),
@@ -130,10 +133,20 @@ fn second_host() -> Result<(), String> {
     cargo(&test)
 }
 
+/// Builds both sides, apart as [`RUNTIME`] says.
+fn forge_demo(words: &[String]) -> Result<(), String> {
+    for package in ["billet-host", "billet-forge-peer"] {
+        cargo(&["build", "--release", "-p", package])?;
+    }
+    xtask::forge_demo::run(words)
+}
+
 fn cargo(arguments: &[&str]) -> Result<(), String> {
     eprintln!("cargo {}", arguments.join(" "));
     let status = Command::new(env!("CARGO"))
         .current_dir(xtask::root())
+        // Set for this program by `cargo run`; what it stands for there is built anew each time.
+        .env_remove("CARGO_MANIFEST_DIR")
         .args(arguments)
         .status()
         .map_err(|error| format!("cargo: {error}"))?;

@@ -196,6 +196,30 @@ impl Caller {
         Ok(claimed.tokens.iter().filter(mine).cloned().collect())
     }
 
+    /// Makes a space and provisions it for an account, which logs in for that: its key.
+    ///
+    /// # Errors
+    /// A sentence about the step that failed.
+    pub fn space(
+        &self,
+        email: &str,
+        click: impl FnOnce() -> Result<(), String>,
+    ) -> Result<Key, String> {
+        let account = self.login(email, click)?;
+        let own = account.iter().find(|token| token.sub().is_some());
+        let own = Arc::clone(own.ok_or("no delegation of the account itself")?);
+        let space = Key::random();
+        let args = cbor::map([
+            ("provider", Ipld::String(self.service.clone())),
+            ("consumer", Ipld::String(space.did().into())),
+        ]);
+        let draft = Draft::invocation(own.iss(), "/provider/add", args);
+        match self.call(draft, &[own], &[])?.outcome().as_str() {
+            "ok" => Ok(space),
+            refused => Err(format!("/provider/add: {refused}")),
+        }
+    }
+
     /// Uploads bytes to a space: add, PUT if wanted, conclude if wanted, poll.
     ///
     /// # Errors

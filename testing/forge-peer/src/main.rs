@@ -2,12 +2,17 @@
 //!
 //! Must never listen on anything but loopback. The first line it prints is its state as JSON.
 
-use std::io::Write as _;
-use std::path::PathBuf;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use billet_forge_peer::caller::Caller;
 use billet_forge_peer::{Config, Key, Peer, Strict};
 use clap::Parser;
+
+/// Whose space it is that is made at the start.
+const EMAIL: &str = "alice@example.com";
 
 /// Plays upload service, storage nodes and indexer until it is told to end.
 #[derive(Debug, Parser)]
@@ -31,6 +36,9 @@ struct Arguments {
     /// Provisioning needs a payment plan.
     #[arg(long)]
     plan_required: bool,
+    /// Makes a space at the start and writes its key to this file, which must not exist.
+    #[arg(long)]
+    space_key: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -43,7 +51,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &Arguments) -> std::io::Result<()> {
+fn run(arguments: &Arguments) -> io::Result<()> {
     std::fs::create_dir_all(&arguments.folder)?;
     let mut config = Config::new(&arguments.folder);
     config.nodes = (0..arguments.nodes)
@@ -58,10 +66,32 @@ fn run(arguments: &Arguments) -> std::io::Result<()> {
     config.plan_required = arguments.plan_required;
     config.ports.clone_from(&arguments.ports);
     let peer = Peer::start(config)?;
-    let mut out = std::io::stdout();
+    if let Some(file) = &arguments.space_key {
+        make_space(&peer, file)?;
+        peer.reset_counters();
+    }
+    let mut out = io::stdout();
     writeln!(out, "{}", peer.state())?;
     out.flush()?;
     loop {
         std::thread::park();
     }
+}
+
+/// What nobody did yet who is tested against this peer: its steps are not counted.
+fn make_space(peer: &Peer, file: &Path) -> io::Result<()> {
+    let caller = Caller {
+        address: peer.service,
+        service: peer.service_did().to_owned(),
+        agent: Key::random(),
+    };
+    let space = caller.space(EMAIL, || peer.click(EMAIL).map(drop));
+    let space = space.map_err(io::Error::other)?;
+    let mut options = std::fs::File::options();
+    let mut file = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(file)?;
+    file.write_all(space.pem().as_bytes())
 }
