@@ -1,4 +1,4 @@
-//! Billet's roots, exports and CIDs beside those of independent programs, by `testing/oracles`.
+//! Billet's roots, exports, CIDs and indexes beside those of independent programs, by `testing/oracles`.
 //!
 //! The programs are installed by name and version under `target/oracles`. Must never pass over one
 //! of them.
@@ -6,7 +6,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use billet_client::daemon::{ACCESS_KEY, Daemon, SECRET_KEY};
+use billet_client::daemon::{ACCESS_KEY, SECRET_KEY};
+
+use crate::forge::Network;
 
 /// Installs the programs, fills a store of its own and compares.
 ///
@@ -24,7 +26,10 @@ pub fn run() -> Result<(), String> {
     let _ = std::fs::remove_dir_all(&work);
     std::fs::create_dir_all(&work).map_err(|error| failed(&work, error))?;
     let (program, store) = (root.join("target/release/billet"), work.join("store"));
-    let daemon = Daemon::start(&program, &store, &[]).map_err(|error| failed(&store, error))?;
+    let network = Network::start(&work.join("network"), &store)?;
+    // Everything stays; only where something may go is it counted what still waits.
+    let settings = [("ship.window_ms", "1s"), ("ship.retain_bytes", "16GiB")];
+    let daemon = network.daemon(&store, &settings)?;
     let mut compare = Command::new("python3");
     compare
         .arg(scripts.join("oracles.py"))
@@ -36,7 +41,14 @@ pub fn run() -> Result<(), String> {
         .env("AWS_DEFAULT_REGION", "us-east-1")
         .env_remove("AWS_CA_BUNDLE")
         .env_remove("BILLET_COMPONENTS");
-    done(&mut compare)
+    done(&mut compare)?;
+    // What was put is on the network by now, or soon.
+    network.indexed(&daemon)?;
+    let mut indexes = Command::new("python3");
+    indexes
+        .arg(scripts.join("indexes.py"))
+        .args(network.folders()?);
+    done(&mut indexes)
 }
 
 /// Packages in a folder of their own, which needs no support for virtual environments.
