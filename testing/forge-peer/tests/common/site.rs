@@ -5,17 +5,14 @@
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use billet_client::daemon::Daemon;
 use billet_client::{Body, Client, Request, Response};
 use billet_forge_peer::caller::Caller;
-use billet_forge_peer::cbor::map;
-use billet_forge_peer::token::Draft;
 use billet_forge_peer::{Config, Key, Peer};
 use cid::Cid;
-use ipld_core::ipld::Ipld;
 
 use super::EMAIL;
 use super::network::Network;
@@ -45,15 +42,35 @@ pub(crate) struct Site {
 impl Site {
     /// A new one with more settings, as `name=value`; none where no daemon is named.
     pub(crate) fn open(settings: &[&str]) -> Option<Self> {
+        let peer = |folder: &Path| Peer::start(Config::new(folder)).unwrap();
+        let service = |peer: &Peer| Caller {
+            address: peer.service,
+            service: peer.service_did().to_owned(),
+            agent: Key::random(),
+        };
+        let click = |peer: &Peer| peer.click(EMAIL).map(drop);
+        Self::of(settings, peer, service, click)
+    }
+
+    /// As [`Site::open`], of another peer, which is made in a folder, and of the upload service
+    /// that the caller speaks with.
+    pub(crate) fn of(
+        settings: &[&str],
+        peer: impl FnOnce(&Path) -> Peer,
+        service: impl FnOnce(&Peer) -> Caller,
+        click: impl FnOnce(&Peer) -> Result<(), String>,
+    ) -> Option<Self> {
         let Some(program) = std::env::var_os("BILLET_DAEMON") else {
             eprintln!("passed over: BILLET_DAEMON names no daemon");
             return None;
         };
         let (blobs, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let peer = Peer::start(Config::new(blobs.path())).unwrap();
+        let peer = peer(blobs.path());
+        let caller = service(&peer);
+        let space = caller.space(EMAIL, || click(&peer)).unwrap();
         let own = [
-            format!("ship.service_url=http://{}", peer.service),
-            format!("ship.service_did={}", peer.service_did()),
+            format!("ship.service_url=http://{}", caller.address),
+            format!("ship.service_did={}", caller.service),
         ];
         let given = SETTINGS.iter().chain(settings).map(ToString::to_string);
         let site = Self {
@@ -64,7 +81,7 @@ impl Site {
             folder,
             _blobs: blobs,
         };
-        make_space(&site.peer, &site.data());
+        keep(&space, &site.data());
         Some(site)
     }
 
@@ -119,25 +136,8 @@ impl Site {
     }
 }
 
-/// Makes a space, gives it to an account and writes its key where the daemon looks.
-fn make_space(peer: &Peer, data: &Path) {
-    let caller = Caller {
-        address: peer.service,
-        service: peer.service_did().to_owned(),
-        agent: Key::random(),
-    };
-    let account = caller
-        .login(EMAIL, || peer.click(EMAIL).map(|_| ()))
-        .unwrap();
-    let own = account.iter().find(|token| token.sub().is_some());
-    let own = Arc::clone(own.unwrap());
-    let space = Key::random();
-    let args = map([
-        ("provider", Ipld::String(caller.service.clone())),
-        ("consumer", Ipld::String(space.did().into())),
-    ]);
-    let draft = Draft::invocation(own.iss(), "/provider/add", args);
-    assert_eq!(caller.call(draft, &[own], &[]).unwrap().outcome(), "ok");
+/// Writes the key of a space where the daemon looks.
+fn keep(space: &Key, data: &Path) {
     std::fs::create_dir_all(data.join("keys")).unwrap();
     let mut file = std::fs::File::options();
     file.write(true).create_new(true).mode(0o600);
