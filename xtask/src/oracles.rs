@@ -1,4 +1,5 @@
-//! Billet's roots, exports, CIDs and indexes beside those of independent programs, by `testing/oracles`.
+//! Billet's roots, exports, CIDs and indexes beside those of independent programs, by
+//! `testing/oracles`.
 //!
 //! The programs are installed by name and version under `target/oracles`. Must never pass over one
 //! of them.
