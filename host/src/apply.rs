@@ -17,6 +17,9 @@ use crate::mst::{Lost, Mst};
 /// Calls that are joined at most.
 const JOINED_CALLS_MAX: usize = 64;
 
+/// How often a round of calls is let in before it is taken.
+const ROUNDS_MAX: usize = 8;
+
 /// What became of an op.
 pub(crate) type Outcome = Result<Done, Refusal>;
 
@@ -39,6 +42,26 @@ impl Joiner {
         }
         table.insert(log.to_owned(), vec![waiting]);
         true
+    }
+
+    /// How many calls wait.
+    fn waiting(&self, log: &str) -> usize {
+        let table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        table.get(log).map_or(0, Vec::len)
+    }
+
+    /// Lets those in who are about to call, as long as more come: a commit costs its syncs however
+    /// many share it. Where nobody else is busy this is over at once.
+    async fn let_in(&self, log: &str) {
+        let mut before = 0;
+        for _ in 0..ROUNDS_MAX {
+            let now = self.waiting(log);
+            if now == before || now >= JOINED_CALLS_MAX {
+                return;
+            }
+            before = now;
+            tokio::task::yield_now().await;
+        }
     }
 
     /// The calls to join next; where none wait the log leaves the table.
@@ -76,6 +99,7 @@ pub(crate) async fn apply(
 /// Works for a log until no call waits for it.
 async fn work(mst: Arc<Mst>, metrics: Arc<Metrics>, log: String) {
     loop {
+        mst.joiner().let_in(&log).await;
         let joined = mst.joiner().take(&log);
         if joined.is_empty() {
             return;
@@ -141,6 +165,28 @@ mod tests {
             },
             answered,
         )
+    }
+
+    /// Each joins when it is its turn to run, as requests do whose bodies have just been stored.
+    #[tokio::test]
+    async fn whoever_is_about_to_call_is_let_in() {
+        let joiner = Arc::new(Joiner::default());
+        let (first, _first) = waiting(1);
+        joiner.push("log", first);
+        let mut others = tokio::task::JoinSet::new();
+        for turns in 0..4 {
+            let joiner = Arc::clone(&joiner);
+            others.spawn(async move {
+                for _ in 0..turns {
+                    tokio::task::yield_now().await;
+                }
+                joiner.push("log", waiting(1).0);
+            });
+        }
+        joiner.let_in("log").await;
+        assert_eq!(joiner.take("log").len(), 5);
+        joiner.let_in("log").await;
+        assert!(joiner.take("log").is_empty());
     }
 
     #[test]
