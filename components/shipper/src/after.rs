@@ -3,9 +3,12 @@
 //! Best effort, and for as long as it takes. Must never hold up a window, nor stand in the way of
 //! one another.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use billet_forge::{Asked, Blob, Failure, Request, Upload, index_add, upload_add};
 use serde_bytes::ByteBuf;
-use wit_bindgen::StreamReader;
+use wit_bindgen::{StreamReader, spawn_local};
 
 use crate::bindings::billet::ship::shards;
 use crate::bindings::billet::store::types::StoreError;
@@ -14,42 +17,88 @@ use crate::cut::index_of;
 use crate::http::{exchange, stream_of};
 use crate::notes::{self, AFTER, After};
 use crate::session::{Effects, Session, Stop, run};
-use crate::uploads;
+use crate::{uploads, window};
 
-/// Most notes that are looked at, and that are worked on, in one step.
+/// Most notes that are looked at, and how many are worked on at once.
 const LOOKED_AT: usize = 1_000;
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 4;
 
-/// Works on what is due; when to go on, none when nothing is left.
-pub(crate) async fn pursue(session: &Session) -> Result<Option<u64>> {
-    let mut until_ms: Option<u64> = None;
-    let mut done = 0;
-    for (key, after) in notes::all::<After>(AFTER, LOOKED_AT).await? {
-        let now_ms = session.clock.now_ms();
-        let wait_ms = uploads::until_ms(&key);
-        if wait_ms > now_ms {
-            until_ms = [until_ms, Some(wait_ms)].into_iter().flatten().min();
-            continue;
-        }
-        if done >= AT_ONCE {
-            return Ok(Some(now_ms));
-        }
-        done += 1;
-        let stop = match work(session, &key, after).await {
-            Ok(None) => {
-                notes::set(vec![notes::delete(key.clone())]).await?;
-                uploads::forget(&key);
-                None
-            }
-            Ok(stop) => stop,
-            Err(error) => {
-                let now_ms = session.clock.now_ms();
-                Some(uploads::failed(&key, now_ms, &format!("{error:?}")))
-            }
-        };
-        until_ms = [until_ms, stop].into_iter().flatten().min();
+thread_local! {
+    static IS_AT_WORK: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The one task that works on what is due, as long as it is there.
+struct AtWork;
+
+impl AtWork {
+    /// None while there is one.
+    fn begin() -> Option<Self> {
+        let is_other = IS_AT_WORK.replace(true);
+        (!is_other).then(|| Self)
     }
-    Ok(until_ms)
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        IS_AT_WORK.set(false);
+    }
+}
+
+/// Begins to work on what is due, in a task of its own that outlives the step; when to look
+/// again, none when nothing is left.
+pub(crate) async fn pursue(session: &Rc<Session>) -> Result<Option<u64>> {
+    let Some(at_work) = AtWork::begin() else {
+        return Ok(Some(session.clock.soon_ms()));
+    };
+    let (mut due, mut until_ms): (Vec<(String, After)>, Option<u64>) = (Vec::new(), None);
+    for (key, after) in notes::all::<After>(AFTER, LOOKED_AT).await? {
+        match uploads::until_ms(&key) {
+            wait_ms if wait_ms > session.clock.now_ms() => {
+                until_ms = [until_ms, Some(wait_ms)].into_iter().flatten().min();
+            }
+            _ => due.push((key, after)),
+        }
+    }
+    if due.is_empty() {
+        return Ok(until_ms);
+    }
+    let this = Rc::clone(session);
+    spawn_local(async move {
+        let _at_work = at_work;
+        let mut due = due.into_iter();
+        while !window::is_paused() {
+            let some = due.by_ref().take(AT_ONCE).map(|(key, after)| {
+                let session = Rc::clone(&this);
+                spawn_local(async move { pursue_one(&session, &key, after).await })
+            });
+            let some: Vec<_> = some.collect();
+            if some.is_empty() {
+                break;
+            }
+            for one in some {
+                one.await;
+            }
+        }
+    });
+    Ok(Some(session.clock.soon_ms()))
+}
+
+/// Works on one thing; what becomes of it is in its note, and when it is due again is remembered.
+async fn pursue_one(session: &Session, key: &str, after: After) {
+    let worked = match work(session, key, after).await {
+        Ok(None) => match notes::set(vec![notes::delete(key)]).await {
+            Ok(()) => {
+                uploads::forget(key);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        },
+        Ok(Some(_)) => Ok(()),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = worked {
+        uploads::failed(key, session.clock.now_ms(), &format!("{error:?}"));
+    }
 }
 
 /// Does one thing as far as it goes; when to go on, none when it is done or pointless.

@@ -38,6 +38,11 @@ impl Clock {
         self.told_ms.saturating_add(self.passed_ms())
     }
 
+    /// When to look again at what goes on by itself, Unix milliseconds.
+    pub(crate) fn soon_ms(&self) -> u64 {
+        self.now_ms().saturating_add(self.retry_ms)
+    }
+
     /// How long ago that was, in milliseconds.
     pub(crate) fn passed_ms(&self) -> u64 {
         monotonic_clock::now().saturating_sub(self.mark_ns) / 1_000_000
