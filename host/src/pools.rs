@@ -31,7 +31,8 @@ const WRITES_PER_INSTANCE: usize = 4;
 const REQUESTS_PER_INSTANCE: usize = 1_024;
 /// How long a request waits for a permit.
 const PERMIT_MS_MAX: u64 = 1_000;
-/// How long an answer's head may take after the request's body has ended.
+/// How long an answer's head may take after the request's body has ended, beside what it may wait
+/// for the network.
 const HEAD_MS_MAX: u64 = 60_000;
 /// An instance without work is dropped after so long.
 const IDLE_MS_MAX: u64 = 60_000;
@@ -208,10 +209,12 @@ impl WorkerState for Worker {
         group: TaskGroupId,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
         store.data().groups.assign(group, companion.peer);
+        let network = self.effects.network.get();
+        let limit = head_limit(network.and_then(|network| network.settle_max()));
         // A long upload is no fault; an answer that does not come after it is one.
         Box::pin(async move {
             let _ = companion.body_ended.await;
-            tokio::time::sleep(Duration::from_millis(HEAD_MS_MAX)).await;
+            tokio::time::sleep(limit).await;
         })
     }
 
@@ -228,6 +231,13 @@ impl WorkerState for Worker {
             );
         }
     }
+}
+
+/// How long an answer's head may take, where a request may wait so long for the network. Whoever
+/// takes longer ends with all that share the instance, so a wait that is asked for is not counted.
+fn head_limit(settle_max: Option<Duration>) -> Duration {
+    let own = Duration::from_millis(HEAD_MS_MAX);
+    own.saturating_add(settle_max.unwrap_or_default())
 }
 
 /// Ends an instance that computes without end, and one that has nothing to do.
@@ -259,5 +269,21 @@ impl WorkerExpiration for Expiration {
             sleep.as_mut().reset(now.checked_add(limit).unwrap_or(now));
         }
         sleep.as_mut().poll(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_for_the_network_is_not_the_guests_fault() {
+        assert_eq!(head_limit(None), Duration::from_secs(60));
+        let settle = Duration::from_secs(60);
+        assert!(
+            head_limit(Some(settle)) > settle,
+            "it is told before it is ended"
+        );
+        assert_eq!(head_limit(Some(Duration::MAX)), Duration::MAX);
     }
 }

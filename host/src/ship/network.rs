@@ -116,6 +116,11 @@ impl Network {
         lock(&self.queue).clone().ok_or(Lost)
     }
 
+    /// How long a request may wait for the network; none where nobody does.
+    pub(crate) const fn settle_max(&self) -> Option<Duration> {
+        self.settle
+    }
+
     /// Waits until commit `seq` of `log` is on the network.
     ///
     /// # Errors
