@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    BlockCommand, BucketCommand, Export, FsckArguments, ImportFile, LogArguments, Prove,
-    SegmentCommand, TreeArguments, Verify,
+    BlockCommand, BucketCommand, Export, FsckArguments, ImportFile, LogArguments, Login,
+    ProofCommand, Prove, SegmentCommand, ShipCommand, SpaceCommand, TreeArguments, Verify, Whoami,
 };
 use crate::config::{Config, ConfigError, Sources};
 
@@ -53,6 +53,19 @@ pub enum Command {
     Prove(Prove),
     /// Make a new bucket out of a CAR file, with the very same root.
     Import(ImportFile),
+    /// Log in to an account of the network by mail.
+    Login(Login),
+    /// Show who ships, for whom and by which right.
+    Whoami(Whoami),
+    /// Make a space of the network, or look at spaces.
+    #[command(subcommand)]
+    Space(SpaceCommand),
+    /// Keep what others allow.
+    #[command(subcommand)]
+    Proof(ProofCommand),
+    /// Look at shipping, or hold it.
+    #[command(subcommand)]
+    Ship(ShipCommand),
 }
 
 /// What can be done with the configuration.

@@ -7,9 +7,11 @@ mod block;
 mod bucket;
 mod carry;
 mod fsck;
+mod identity;
 mod log;
 mod look;
 mod segment;
+mod ship;
 mod table;
 mod tree;
 
@@ -21,9 +23,11 @@ pub use block::BlockCommand;
 pub use bucket::BucketCommand;
 pub use carry::{Export, ImportFile, Prove, Verify};
 pub use fsck::FsckArguments;
+pub use identity::{Generate, Login, ProofCommand, SpaceCommand, Whoami};
 pub use log::LogArguments;
 pub use look::LookFlags;
 pub use segment::SegmentCommand;
+pub use ship::ShipCommand;
 pub use tree::TreeArguments;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -55,6 +59,11 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Verify(command) => carry::verify(command),
         Command::Prove(command) => carry::prove(command),
         Command::Import(command) => carry::import(command),
+        Command::Login(command) => identity::login(command),
+        Command::Whoami(command) => identity::whoami(command),
+        Command::Space(command) => identity::space(command),
+        Command::Proof(command) => identity::proof(command),
+        Command::Ship(command) => ship::run(command),
     };
     match done {
         Ok(code) => code,

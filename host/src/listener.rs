@@ -27,6 +27,7 @@ use crate::metrics::Metrics;
 use crate::peers::{Admission, Peer, Peers};
 use crate::pools::{Companion, PoolError, Pools};
 use crate::settings::Limits;
+use crate::ship::IdentityPage;
 use crate::wire::{Half, Verdict, Wire, WireState};
 
 /// The longest request target.
@@ -41,6 +42,8 @@ pub(crate) struct Listener {
     pub(crate) peers: Arc<Peers>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) limits: Limits,
+    /// Where something is shipped, who does.
+    pub(crate) page: Option<IdentityPage>,
 }
 
 impl Listener {
@@ -133,8 +136,9 @@ impl Listener {
         let (verdict, request_half, response_half) = state.begin();
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
-        let (mut response, permit) = match self.check(&request, verdict) {
-            Some(refused) => (refused, None),
+        let page = || self.page.as_ref()?.answer(&request);
+        let (mut response, permit) = match self.check(&request, verdict).or_else(page) {
+            Some(own) => (own, None),
             None => self.forward(request, peer, request_half).await,
         };
         if verdict == Verdict::Unseen {

@@ -23,7 +23,7 @@ use crate::mst::Mst;
 use crate::peers::Peers;
 use crate::pools::Pools;
 use crate::settings::Settings;
-use crate::ship::Network;
+use crate::ship::{IdentityPage, KeyError, Network, StartError};
 use crate::storage::Storage;
 use crate::traits::Credentials;
 
@@ -50,13 +50,22 @@ pub enum ServeError {
     Components(String),
     /// A key of the network cannot be used.
     #[error("the keys: {0}")]
-    Keys(String),
+    Keys(#[from] KeyError),
     /// A sync failed: the process must end, and the next start recovers.
     #[error("the process must end: {0}")]
     Fatal(String),
     /// A task ended that must not.
     #[error("a task ended early: {0}")]
     Task(String),
+}
+
+impl From<StartError> for ServeError {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Keys(error) => Self::Keys(error),
+            StartError::Store(error) => Self::Store(error.to_string()),
+        }
+    }
 }
 
 /// A server that runs.
@@ -189,7 +198,7 @@ pub async fn start_with(
     match &settings.ship {
         Some(ship) => {
             let network = Network::start(ship, &engine, &effects);
-            let network = network.map_err(|error| ServeError::Keys(error.to_string()))?;
+            let network = network.map_err(ServeError::from)?;
             let _ = effects.network.set(network);
         }
         None if shards > 0 => tracing::warn!(
@@ -231,7 +240,7 @@ fn inspector(
         }
     };
     let files = Arc::new(move || billet_storage::list_files(&folder));
-    let inside = Inside::new(Arc::clone(effects), Some(engine.clone()), files);
+    let inside = Inside::new(Arc::clone(effects), Some(engine.clone()), files, None);
     Some(tokio::spawn(socket.run(Arc::new(inside), stopping.clone())))
 }
 
@@ -258,7 +267,9 @@ fn assemble(
         config,
     });
     let limits = settings.limits.clone();
+    let network = effects.network.get();
     Listener {
+        page: network.map(|network| IdentityPage::new(network.agent(), &settings.domains)),
         pools: Pools::new(
             engine,
             effects,

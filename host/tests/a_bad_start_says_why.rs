@@ -1,5 +1,6 @@
 //! A daemon that cannot start says what is wrong by its name and ends with a status that is not
-//! zero: an unknown setting wherever it is written, a storage root that another process has.
+//! zero: an unknown setting wherever it is written, a storage root that another process has, a key
+//! that others can read.
 
 #![allow(
     clippy::unwrap_used,
@@ -10,6 +11,7 @@
 )]
 #![allow(clippy::arithmetic_side_effects, dead_code, unreachable_pub)]
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -60,6 +62,38 @@ fn an_unknown_setting_is_named_and_nothing_is_made() {
     assert!(!store.exists(), "a folder was made for nothing");
     let output = billet(&["serve", "--nonsense"], &[]);
     assert_eq!(output.status.code(), Some(2), "the parser's own");
+}
+
+#[test]
+fn a_key_that_others_can_read_is_refused_with_what_to_do() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let (store, keys) = (
+        folder.path().join("store"),
+        folder.path().join("store/keys"),
+    );
+    std::fs::create_dir_all(&keys).unwrap();
+    let (service, key) = (
+        "ship.service_url=http://127.0.0.1:1",
+        keys.join("space.pem"),
+    );
+    std::fs::write(&key, "not looked at").unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let data = store.to_str().unwrap();
+    let listen = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
+    let words = [
+        &["serve", "--data-dir", data, "--set", service],
+        &listen[..],
+    ]
+    .concat();
+    let output = billet(&words, &[]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let expected = format!("(mode 644); run: chmod 600 {}", key.display());
+    assert!(said.contains(&expected), "{said}");
+    let variables = [("BILLET_SHIP_SERVICE_URL", "http://127.0.0.1:1")];
+    let output = billet(&["whoami", "--data-dir", data], &variables);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains(&expected), "{said}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //!
 //! Must never do what a plain cargo command does as well.
 
+use std::ffi::OsStr;
 use std::process::{Command, ExitCode};
 
 const USAGE: &str = "\
@@ -116,7 +117,9 @@ fn test() -> Result<(), String> {
     let mut rest = vec!["test", "--release"];
     rest.extend(all_but(&GUESTS));
     rest.extend(RUNTIME.iter().flat_map(|package| ["--exclude", package]));
-    cargo(&rest)
+    // Some of the rest start the daemon, which was built by now.
+    let daemon = xtask::target().join("release/billet");
+    cargo_with(&rest, &[("BILLET_DAEMON", daemon.as_os_str())])
 }
 
 /// The S3 tests over gateway, mst and the directory adapter on a stock WASI host.
@@ -142,11 +145,16 @@ fn forge_demo(words: &[String]) -> Result<(), String> {
 }
 
 fn cargo(arguments: &[&str]) -> Result<(), String> {
+    cargo_with(arguments, &[])
+}
+
+fn cargo_with(arguments: &[&str], variables: &[(&str, &OsStr)]) -> Result<(), String> {
     eprintln!("cargo {}", arguments.join(" "));
     let status = Command::new(env!("CARGO"))
         .current_dir(xtask::root())
         // Set for this program by `cargo run`; what it stands for there is built anew each time.
         .env_remove("CARGO_MANIFEST_DIR")
+        .envs(variables.iter().copied())
         .args(arguments)
         .status()
         .map_err(|error| format!("cargo: {error}"))?;

@@ -18,6 +18,7 @@ mod ship;
 mod signer;
 mod status;
 mod uploads;
+mod whoami;
 mod window;
 
 /// The component.

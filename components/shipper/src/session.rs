@@ -3,7 +3,7 @@
 //! Must never outlive the call: all of it may be changed by the next.
 
 use billet_forge::{Answer, Body, Headers, Machine, Method, Moment, Party, Place, Request, Step};
-use billet_ucan::{Delegation, Did, Directory, Document, Signed};
+use billet_ucan::{Delegation, Did, Directory, Document, Refusal, Signed, Verifier};
 use wit_bindgen::StreamReader;
 
 use crate::bindings::billet::ship::settings;
@@ -26,6 +26,8 @@ pub(crate) struct Session {
     pub(crate) agent: HostSigner,
     pub(crate) directory: Directory,
     pub(crate) proofs: Vec<Signed<Delegation>>,
+    /// Notes of delegations that are of no use any more.
+    pub(crate) stale: Vec<String>,
     /// The space of this host, where one is set.
     pub(crate) space: Option<Did>,
 }
@@ -49,6 +51,7 @@ impl Session {
         let receipts = receipts.unwrap_or_else(|| format!("{url}/receipt/"));
         let service = did(&service)?;
         let space = settings::get("space").map(|space| did(&space));
+        let kept = proofs::at(now_ms / 1_000).await?;
         let mut session = Self {
             clock: Clock::at(now_ms),
             route: Route {
@@ -61,7 +64,8 @@ impl Session {
                 authority: Some(service.clone()),
                 ..Directory::default()
             },
-            proofs: proofs::all().await?,
+            proofs: kept.good,
+            stale: kept.stale,
             space: space.transpose()?,
             service,
         };
@@ -89,6 +93,15 @@ impl Session {
             (Err(_), Some(space)) => Ok(space.clone()),
             (Err(_), None) => Err(invalid(format!("{named} is no space of the network"))),
         }
+    }
+
+    /// Whether a delegation may be believed: signature and time.
+    pub(crate) fn believes(&self, token: &Signed<Delegation>) -> std::result::Result<(), Refusal> {
+        let verifier = Verifier {
+            resolver: &self.directory,
+            now_s: self.clock.now_ms() / 1_000,
+        };
+        verifier.delegation(token)
     }
 
     /// Fetches the service's document, where it has one and ours is old. One that cannot be had

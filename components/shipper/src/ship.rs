@@ -32,8 +32,8 @@ impl Guest for Shipper {
         Ok(())
     }
 
-    async fn status() -> Result<String> {
-        status::status().await
+    async fn status(now_ms: u64) -> Result<String> {
+        status::status(now_ms).await
     }
 
     async fn fetch(

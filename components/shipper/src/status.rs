@@ -6,7 +6,7 @@ use crate::bindings::billet::ship::settings;
 use crate::bindings::billet::ship::shards::{self, ShardState};
 use crate::convert::{Result, invalid};
 use crate::notes::{self, AFTER, After, Phase, Window};
-use crate::{uploads, window};
+use crate::{uploads, whoami, window};
 
 /// Most logs that are told of.
 const LOGS_MAX: u32 = 1_000;
@@ -17,11 +17,15 @@ const SHARDS_MAX: usize = 1_000;
 struct Status {
     service: Option<String>,
     paused: bool,
+    /// All is shipped: else nothing is ever published.
+    publishes: bool,
     logs: Vec<Log>,
     windows: Vec<Open>,
     figures: Figures,
     /// Indexes and publish blocks that are still to be made findable.
     after: usize,
+    /// What people could do.
+    hints: Vec<String>,
     troubles: Vec<Trouble>,
 }
 
@@ -62,7 +66,7 @@ struct Trouble {
     next_ms: u64,
 }
 
-pub(crate) async fn status() -> Result<String> {
+pub(crate) async fn status(now_ms: u64) -> Result<String> {
     let mut windows = Vec::new();
     for (_, window) in notes::all::<Window>(notes::WINDOW, usize::MAX).await? {
         windows.push(open(&window).await?);
@@ -79,6 +83,7 @@ pub(crate) async fn status() -> Result<String> {
     let status = Status {
         service: settings::get("service_did"),
         paused: window::is_paused(),
+        publishes: window::ships_all(),
         logs: logs.collect(),
         windows,
         figures: Figures {
@@ -92,6 +97,7 @@ pub(crate) async fn status() -> Result<String> {
             retired_bytes: figures.retired_bytes,
         },
         after: notes::all::<After>(AFTER, usize::MAX).await?.len(),
+        hints: whoami::whoami(now_ms).await?.hints,
         troubles: troubles
             .map(|(what, next_ms, why)| Trouble { what, why, next_ms })
             .collect(),

@@ -35,7 +35,7 @@ pub(crate) fn ships(plane: Plane) -> bool {
 }
 
 /// Whether all is shipped: else nothing is ever published.
-fn ships_all() -> bool {
+pub(crate) fn ships_all() -> bool {
     ships(Plane::Data) && ships(Plane::Catalog)
 }
 

@@ -122,6 +122,16 @@ impl Provision {
         &self.durable.space
     }
 
+    /// What is being done, for people.
+    pub const fn phase(&self) -> &'static str {
+        match self.durable.phase {
+            Phase::Provider => "giving the space to the account",
+            Phase::Delegate => "storing the account's right",
+            Phase::Info => "asking whether the service stores for the space",
+            Phase::Done => "done",
+        }
+    }
+
     fn moved(&mut self, phase: Phase) {
         self.durable.phase = phase;
         self.attempts.moved();

@@ -23,7 +23,8 @@ struct Step<'a> {
 /// subject; `None` when there is no chain of at most [`CHAIN_LINKS_MAX`] links.
 ///
 /// Short chains go before long ones, narrow commands before wide ones, delegations for the subject
-/// before those for any. Policies are not looked at.
+/// before those for any, those that last before those that soon end. Those that are not in force
+/// are passed over. Policies are not looked at.
 pub fn find_chain<'a>(
     kept: &'a [Signed<Delegation>],
     audience: &Did,
@@ -45,6 +46,7 @@ pub fn find_chain<'a>(
         (
             Reverse(claims.command.as_str().len()),
             claims.subject.is_none(),
+            Reverse(claims.expires_s.unwrap_or(u64::MAX)),
         )
     });
     let mut steps: Vec<Step<'a>> = Vec::new();
@@ -105,7 +107,6 @@ fn descend<'a>(steps: &[Step<'a>], top: usize) -> Vec<&'a Signed<Delegation>> {
 }
 
 fn is_in_force(claims: &Delegation, now_s: u64) -> bool {
-    let over = claims.expires_s.is_some_and(|expires_s| expires_s <= now_s);
     let begins_s = claims.not_before_s.unwrap_or(0);
-    !over && (begins_s == 0 || now_s > begins_s)
+    !claims.is_over(now_s) && (begins_s == 0 || now_s > begins_s)
 }

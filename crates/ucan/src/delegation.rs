@@ -40,6 +40,11 @@ pub struct Delegation {
 }
 
 impl Delegation {
+    /// Whether its time is over at `now_s`, in seconds since 1970.
+    pub fn is_over(&self, now_s: u64) -> bool {
+        self.expires_s.is_some_and(|expires_s| expires_s <= now_s)
+    }
+
     /// Has an authority say that the issuer gave this, for issuers that have no key (accounts).
     ///
     /// # Errors

@@ -81,6 +81,31 @@ fn only_what_is_in_force() {
     }
 }
 
+/// After a long time some of what was kept is over: it does not hide what lasts, at either end of
+/// a chain, and what ends soon is not taken where something else lasts.
+#[test]
+fn what_is_over_does_not_hide_what_lasts() {
+    let until = |from: u8, to: u8, expires_s: Option<u64>| {
+        let (space, issuer) = (signer(1), signer(from));
+        let mut claims = delegation(&issuer, signer(to).did(), Some(space.did()));
+        claims.expires_s = expires_s;
+        sign(claims, &issuer)
+    };
+    let (over, soon) = (Some(NOW_S - 1), Some(NOW_S + 1));
+    let kept = [
+        until(1, 2, over),
+        until(1, 3, over),
+        until(3, 2, over),
+        until(1, 3, soon),
+        until(1, 3, None),
+        until(3, 2, soon),
+        until(3, 2, None),
+    ];
+    assert_eq!(find(&kept, 2), Some(vec![&kept[4], &kept[6]]));
+    assert_eq!(find(&kept[..6], 2), Some(vec![&kept[4], &kept[5]]));
+    assert_eq!(find(&kept[..3], 2), None);
+}
+
 /// Whether somebody gets to number 2 from number 1 over links that cover each other, tried out.
 fn exists(kept: &[Signed<Delegation>], holder: u8, on: &str, left: &[usize]) -> bool {
     left.iter().any(|at| {

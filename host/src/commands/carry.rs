@@ -250,7 +250,10 @@ async fn inspector() -> Result<Inspector, Failure> {
 }
 
 /// Has a file written beside its place, and puts it there when it is whole and synced.
-fn write_whole(
+///
+/// # Errors
+/// A sentence that says what to do; there is no file then.
+pub(super) fn write_whole(
     path: &Path,
     work: impl FnOnce(Print) -> Result<ExitCode, String>,
 ) -> Result<ExitCode, String> {

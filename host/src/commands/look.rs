@@ -57,7 +57,7 @@ pub(super) enum Print {
 }
 
 /// No bytes go with the request.
-pub(super) fn no_input() -> Input {
+fn no_input() -> Input {
     Box::pin(stream::empty())
 }
 
@@ -66,6 +66,19 @@ pub(super) fn no_input() -> Input {
 /// # Errors
 /// A sentence that says what to do.
 pub(super) fn look(flags: LookFlags, request: Request, print: Print) -> Result<ExitCode, String> {
+    look_with(flags, request, no_input(), print)
+}
+
+/// The same with bytes that go with the request.
+///
+/// # Errors
+/// A sentence that says what to do.
+pub(super) fn look_with(
+    flags: LookFlags,
+    request: Request,
+    input: Input,
+    print: Print,
+) -> Result<ExitCode, String> {
     let json = flags.json;
     let config = config(&flags)?;
     let level = config
@@ -76,7 +89,7 @@ pub(super) fn look(flags: LookFlags, request: Request, print: Print) -> Result<E
     }
     let settings = settings(&config)?;
     exit(async move {
-        let messages = ask(&settings, request, no_input()).await?;
+        let messages = ask(&settings, request, input).await?;
         show(messages, print, json).await
     })
 }
@@ -143,7 +156,16 @@ async fn show(
         text: "the answer has no end".to_owned(),
         is_damage: false,
     };
-    while let Some(message) = messages.recv().await {
+    loop {
+        // What is told while something takes long is not to lie here.
+        if messages.is_empty()
+            && let Some(code) = stopped(out.flush())?
+        {
+            return Ok(code);
+        }
+        let Some(message) = messages.recv().await else {
+            break;
+        };
         let written = match message {
             Message::Line(line) if json => {
                 bar.clear();

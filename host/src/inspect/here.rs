@@ -91,6 +91,7 @@ async fn change(
     tokio::spawn(async move {
         let result = answer(request, input, &inside, &out).await;
         let storage = Arc::clone(inside.storage());
+        inside.stop();
         drop(inside);
         let closed = tokio::task::spawn_blocking(move || storage.close()).await;
         if !matches!(closed, Ok(Ok(()))) {
@@ -116,8 +117,9 @@ async fn open_to_write(settings: Settings) -> Result<Inside, Failure> {
             stopping: AtomicBool::new(false),
             network: std::sync::OnceLock::new(),
         };
+        let ship = settings.ship.clone();
         let files = Arc::new(move || billet_storage::list_files(&settings.data_dir));
-        Ok::<_, Failure>(Inside::new(Arc::new(effects), None, files))
+        Ok::<_, Failure>(Inside::new(Arc::new(effects), None, files, ship))
     });
     let opened = opened
         .await
@@ -142,7 +144,7 @@ async fn open(settings: Settings) -> Result<Inside, Failure> {
             network: std::sync::OnceLock::new(),
         };
         let files = Arc::new(move || disk.list_files());
-        Ok(Inside::new(Arc::new(effects), None, files))
+        Ok(Inside::new(Arc::new(effects), None, files, None))
     });
     let failed = |error| Failure::new(format!("{}: {error}", folder.display()));
     opened.await.map_err(failed)?

@@ -1,7 +1,8 @@
 //! What an answer may look at: the store, its files, and a reader of `mst`.
 //!
 //! The reader is its own and made when it is first needed: a long look does not stand in the way
-//! of requests, and a look that needs no tree compiles nothing. Must never offer a writer.
+//! of requests, and a look that needs no tree compiles nothing. Must never offer a writer, nor ship
+//! where no daemon runs.
 
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use crate::effects::Effects;
 use crate::engine::Engine;
 use crate::metrics::Metrics;
 use crate::mst::Mst;
+use crate::ship::{Network, ShipSettings};
 use crate::storage::Storage;
 
 /// Lists all files of the store's folder.
@@ -24,16 +26,27 @@ pub(crate) struct Inside {
     engine: OnceCell<Engine>,
     mst: OnceCell<Arc<Mst>>,
     files: Files,
+    /// Where no daemon ships, how it would.
+    ship: Option<ShipSettings>,
+    network: OnceCell<Arc<Network>>,
 }
 
 impl Inside {
-    /// Over these effects; an engine is made where there is none yet.
-    pub(crate) fn new(effects: Arc<Effects>, engine: Option<Engine>, files: Files) -> Self {
+    /// Over these effects; an engine is made where there is none yet. `ship` is for whoever has the
+    /// store's lock and does not ship already.
+    pub(crate) fn new(
+        effects: Arc<Effects>,
+        engine: Option<Engine>,
+        files: Files,
+        ship: Option<ShipSettings>,
+    ) -> Self {
         Self {
             effects,
             engine: OnceCell::new_with(engine),
             mst: OnceCell::new(),
             files,
+            ship,
+            network: OnceCell::new(),
         }
     }
 
@@ -55,6 +68,42 @@ impl Inside {
     /// Where what was done is counted.
     pub(crate) fn metrics(&self) -> &Arc<Metrics> {
         &self.effects.metrics
+    }
+
+    /// The way to the network: the daemon's own, or without a daemon one that ships nothing.
+    ///
+    /// # Errors
+    /// When no service is set, a key cannot be used, or the component does not compile.
+    pub(crate) async fn network(&self) -> Result<Arc<Network>, Failure> {
+        if let Some(network) = self.effects.network.get() {
+            return Ok(Arc::clone(network));
+        }
+        let ship = self.ship.as_ref().ok_or_else(|| {
+            Failure::new(
+                "nothing is shipped: ship.service_url names no upload service; set it in the \
+                 configuration of `billet serve` or as BILLET_SHIP_SERVICE_URL",
+            )
+        })?;
+        let made = self.network.get_or_try_init(|| async {
+            let made = tokio::task::spawn_blocking(|| Engine::reading()?.with_shipper()).await;
+            let made = made.map_err(|error| Failure::new(error.to_string()))?;
+            let engine = made.map_err(|error| Failure::new(format!("the component: {error:#}")))?;
+            let network = Network::still(ship, &engine, &self.effects);
+            network.map_err(|error| Failure::new(error.to_string()))
+        });
+        made.await.map(Arc::clone)
+    }
+
+    /// Whether this process ships.
+    pub(crate) fn ships(&self) -> bool {
+        self.effects.network.get().is_some()
+    }
+
+    /// Ends what was begun for this alone.
+    pub(crate) fn stop(&self) {
+        if let Some(network) = self.network.get() {
+            network.stop();
+        }
     }
 
     async fn engine(&self) -> Result<&Engine, Failure> {

@@ -11,8 +11,9 @@
 //! `commands.rs`. What it knows of trees it asks `mst` ([`Inside::mst`]). Bytes that a command
 //! sends along arrive in [`Input`].
 //!
-//! Must never change a byte of the store where [`Request::writes`] says that nothing is written,
-//! nor know what a tree looks like.
+//! What changes the store, and all that asks the shipper, needs the store's lock where no daemon
+//! runs. Must never change a byte of the store where [`Request::writes`] says that nothing is
+//! written, nor know what a tree looks like.
 
 mod block;
 mod bucket;
@@ -22,12 +23,15 @@ mod everywhere;
 mod frames;
 mod fsck;
 mod here;
+mod identity;
 mod inside;
 mod log;
 mod out;
 mod request;
 mod segment;
+mod ship;
 mod socket;
+mod space;
 mod tree;
 
 pub(crate) use carry::{faults, proof_line, summary, telling};
@@ -44,7 +48,7 @@ pub(crate) use socket::{Socket, remove};
 /// A sentence for people, and whether it means damage.
 pub(crate) async fn answer(
     request: Request,
-    _input: Input,
+    input: Input,
     inside: &Inside,
     out: &Out,
 ) -> Result<Verdict, Failure> {
@@ -79,5 +83,29 @@ pub(crate) async fn answer(
             carry::prove(inside, &bucket, &key, root.as_deref(), out).await
         }
         Request::Import { path, bucket } => carry::import(inside, path, bucket, out).await,
+        Request::Login { email, wait } => identity::login(inside, email, wait, out).await,
+        Request::Whoami => identity::whoami(inside, out).await,
+        Request::SpaceGenerate {
+            name,
+            provision_to,
+            grant_to,
+            force,
+            raw,
+        } => {
+            let wish = space::Wish {
+                name: name.unwrap_or_default(),
+                provision_to,
+                grant_to,
+                force,
+                raw,
+            };
+            space::generate(inside, wish, out).await
+        }
+        Request::SpaceList => space::list(inside, out).await,
+        Request::SpaceInfo { space } => space::info(inside, space.as_deref(), out).await,
+        Request::ProofAdd => identity::add_proof(inside, input, out).await,
+        Request::ShipStatus { watch } => ship::status(inside, watch, out).await,
+        Request::ShipRetry => ship::retry(inside, out).await,
+        Request::ShipPause { paused } => ship::pause(inside, paused, out).await,
     }
 }

@@ -93,11 +93,79 @@ pub(crate) enum Request {
         /// The bucket to be.
         bucket: Import,
     },
+    /// A line when a mail is on its way, and one when its link was followed.
+    Login {
+        /// The address.
+        email: String,
+        /// Until the link was followed, and not only until the mail is on its way.
+        wait: bool,
+    },
+    /// One line: who ships, for whom and by which right.
+    Whoami,
+    /// A line for each thing done about the key of a space.
+    SpaceGenerate {
+        /// A name for people.
+        name: Option<String>,
+        /// The account that is to have the space, as an address or a DID.
+        provision_to: Option<String>,
+        /// The DID that is to have all of the space.
+        grant_to: Option<String>,
+        /// Another key, although there is one.
+        force: bool,
+        /// What is granted as bytes, and not in a line.
+        raw: bool,
+    },
+    /// A line for each space.
+    SpaceList,
+    /// One line: a space.
+    SpaceInfo {
+        /// Its DID; none for that of this host.
+        space: Option<String>,
+    },
+    /// The bytes behind the request are a container of delegations; one line.
+    ProofAdd,
+    /// One line: where shipping stands.
+    ShipStatus {
+        /// A line with each change, until all is shipped.
+        watch: bool,
+    },
+    /// One line: what failed is tried again at once.
+    ShipRetry,
+    /// One line: nothing is shipped any more, or it is again.
+    ShipPause {
+        /// Which of both.
+        paused: bool,
+    },
 }
 
 impl Request {
-    /// Whether it asks for a change.
+    /// Whether it needs the store's lock where no daemon runs. All that asks the shipper does, as
+    /// that has a key of its own from the first time on.
     pub(crate) const fn writes(&self) -> bool {
-        matches!(self, Self::Import { .. } | Self::BucketSet { .. })
+        match self {
+            Self::Import { .. }
+            | Self::BucketSet { .. }
+            | Self::Login { .. }
+            | Self::Whoami
+            | Self::SpaceGenerate { .. }
+            | Self::SpaceList
+            | Self::SpaceInfo { .. }
+            | Self::ProofAdd
+            | Self::ShipStatus { .. }
+            | Self::ShipRetry
+            | Self::ShipPause { .. } => true,
+            Self::BucketList
+            | Self::BucketRoot { .. }
+            | Self::SegmentList
+            | Self::SegmentShow { .. }
+            | Self::SegmentVerify { .. }
+            | Self::Log { .. }
+            | Self::Tree { .. }
+            | Self::Fsck
+            | Self::BlockGet { .. }
+            | Self::Export { .. }
+            | Self::Verify { .. }
+            | Self::Prove { .. } => false,
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use billet_key::{Ed25519Signer, KEY_FILE_BYTES_MAX, Seed, Signer};
+use billet_key::{Did, Ed25519Signer, KEY_FILE_BYTES_MAX, Seed, Signer};
 use zeroize::Zeroizing;
 
 /// Why a key cannot be used. No variant holds one.
@@ -49,7 +49,22 @@ pub enum KeyError {
 pub(crate) struct Keys {
     keys: BTreeMap<String, Ed25519Signer>,
     space: Option<String>,
+    space_file: PathBuf,
 }
+
+/// What became of the wish for a key of a space.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum SpaceKey {
+    /// There was none.
+    Made,
+    /// There was one, and it stays.
+    Kept,
+    /// There was one, which is in this file now.
+    Replaced(PathBuf),
+}
+
+/// The name of the agent's key.
+const AGENT: &str = "agent";
 
 impl Keys {
     /// Reads both files. The agent's is made where it is not there; a space's is made by whoever
@@ -58,18 +73,60 @@ impl Keys {
     /// # Errors
     /// As the variants of [`KeyError`] say.
     pub(crate) fn open(agent: &Path, space: &Path) -> Result<Self, KeyError> {
-        let mut keys = BTreeMap::new();
         let key = match read(agent)? {
             Some(key) => key,
             None => make(agent)?,
         };
-        keys.insert("agent".to_owned(), key);
-        let space = read(space)?.map(|key| {
-            let did = key.did().to_string();
-            keys.insert(format!("space:{did}"), key);
-            did
-        });
-        Ok(Self { keys, space })
+        let mut keys = Self {
+            keys: BTreeMap::from([(AGENT.to_owned(), key)]),
+            space: None,
+            space_file: space.to_path_buf(),
+        };
+        if let Some(key) = read(space)? {
+            keys.take_space(key);
+        }
+        Ok(keys)
+    }
+
+    fn take_space(&mut self, key: Ed25519Signer) {
+        let did = key.did().to_string();
+        self.keys.retain(|name, _| name == AGENT);
+        self.keys.insert(format!("space:{did}"), key);
+        self.space = Some(did);
+    }
+
+    /// Sees to it that there is a key of a space, and takes up the one in the file. With `anew`
+    /// one that is there goes to a file beside it and another is made; no key is ever lost.
+    ///
+    /// # Errors
+    /// As the variants of [`KeyError`] say; the keys at hand are as before then.
+    pub(crate) fn make_space(&mut self, anew: bool) -> Result<SpaceKey, KeyError> {
+        let file = self.space_file.clone();
+        let (key, done) = match read(&file)? {
+            None => (make(&file)?, SpaceKey::Made),
+            Some(key) if !anew => (key, SpaceKey::Kept),
+            Some(key) => {
+                let aside = put_aside(&file, key.did())?;
+                let made = make(&file);
+                if made.is_err() {
+                    // What was there before stays the key of the space.
+                    let _ = std::fs::rename(&aside, &file);
+                }
+                (made?, SpaceKey::Replaced(aside))
+            }
+        };
+        self.take_space(key);
+        Ok(done)
+    }
+
+    /// Where the key of a space is looked for.
+    pub(crate) fn space_file(&self) -> &Path {
+        &self.space_file
+    }
+
+    /// The agent's DID, a `did:key`.
+    pub(crate) fn agent(&self) -> Option<String> {
+        self.did(AGENT)
     }
 
     /// The DID of the space whose key is here.
@@ -92,6 +149,23 @@ impl Keys {
         let signature = self.keys.get(name)?.sign(bytes).ok()?;
         Some(signature.to_vec())
     }
+}
+
+/// Gives a key file another name, never that of another key; `make` makes it durable.
+fn put_aside(file: &Path, did: &Did) -> Result<PathBuf, KeyError> {
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    let aside = file.with_file_name(format!("{stem}-{}.pem", did.name()));
+    let failed = |source| KeyError::Io {
+        path: aside.clone(),
+        source,
+    };
+    let is_there = read(&aside)?.is_some_and(|key| key.did() == did);
+    if !is_there {
+        std::fs::hard_link(file, &aside).map_err(failed)?;
+    }
+    // The key has another name by now.
+    std::fs::remove_file(file).map_err(failed)?;
+    Ok(aside)
 }
 
 /// The key in a file, none where there is no file.
@@ -154,8 +228,6 @@ fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use billet_key::Did;
-
     use super::*;
 
     #[test]
@@ -179,6 +251,33 @@ mod tests {
         let signature = both.sign(&format!("space:{did}"), b"bytes").unwrap();
         assert!(seed.public().verifies(b"bytes", &signature));
         assert_eq!(both.sign("space:other", b"bytes"), None);
+    }
+
+    #[test]
+    fn a_key_of_a_space_is_kept_unless_another_is_asked_for_and_never_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let (agent, space) = (folder.path().join("agent"), folder.path().join("space.pem"));
+        let mut keys = Keys::open(&agent, &space).unwrap();
+        assert_eq!(keys.space(), None);
+        assert_eq!(keys.make_space(false).unwrap(), SpaceKey::Made);
+        let first = keys.space().unwrap().to_owned();
+        let text = std::fs::read_to_string(&space).unwrap();
+        assert_eq!(keys.make_space(false).unwrap(), SpaceKey::Kept);
+        assert_eq!(keys.space(), Some(first.as_str()));
+        let SpaceKey::Replaced(aside) = keys.make_space(true).unwrap() else {
+            panic!("it was there");
+        };
+        assert_eq!(std::fs::read_to_string(&aside).unwrap(), text);
+        assert_eq!(std::fs::metadata(&aside).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::metadata(&space).unwrap().mode() & 0o777, 0o600);
+        let second = keys.space().unwrap().to_owned();
+        assert_ne!(first, second);
+        assert_eq!(
+            keys.names(),
+            ["agent".to_owned(), format!("space:{second}")]
+        );
+        let again = Keys::open(&agent, &space).unwrap();
+        assert_eq!(again.space(), Some(second.as_str()));
     }
 
     #[test]

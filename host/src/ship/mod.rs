@@ -11,6 +11,9 @@ mod keys;
 mod link;
 mod network;
 mod notes;
+mod own;
+mod page;
+mod people;
 mod read;
 mod settings;
 mod shards;
@@ -20,8 +23,12 @@ mod waiting;
 
 pub(crate) use bindings::Shipper;
 pub use keys::KeyError;
+pub(crate) use keys::SpaceKey;
 pub(crate) use link::link_shipper;
 pub(crate) use network::Network;
+pub(crate) use own::StartError;
+pub(crate) use page::IdentityPage;
+pub(crate) use people::MadeSpace;
 pub use settings::{Keep, ShipSettings};
 
 pub(crate) use bindings::ShipperPre;

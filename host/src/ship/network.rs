@@ -2,7 +2,7 @@
 //!
 //! Must never tell a request that a commit is on the network before its position is durable.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use wasmtime::Store;
 
 use super::cache::Cache;
-use super::keys::{KeyError, Keys};
+use super::own::{Own, StartError};
 use super::settings::ShipSettings;
 use super::waiting::Waiting;
 use super::{Shipper, driver};
@@ -28,9 +28,7 @@ const RETRY_MS: u32 = 1_000;
 
 /// What only the shipper may reach.
 pub(crate) struct Reach {
-    pub(super) keys: Keys,
-    /// Settings that it may see, by name.
-    pub(super) visible: BTreeMap<&'static str, String>,
+    pub(super) own: Arc<Own>,
     pub(super) waiting: Arc<Waiting>,
     /// Readers of its own: a long walk does not stand in the way of requests.
     pub(super) mst: Arc<Mst>,
@@ -44,6 +42,7 @@ type Stretch = (u64, u64);
 pub(crate) struct Network {
     /// None once it was stopped.
     queue: Mutex<Option<Queue<Shipper>>>,
+    pub(super) own: Arc<Own>,
     pub(super) waiting: Arc<Waiting>,
     pub(super) cache: Mutex<Cache>,
     /// One fetch at a time of a stretch of a shard.
@@ -69,27 +68,41 @@ impl World for Shipper {
 }
 
 impl Network {
-    /// Starts shipping: reads the keys and calls the component from now on.
+    /// Starts shipping: reads the keys and calls the component from now on. Reads from the disk.
     ///
     /// # Errors
-    /// As [`KeyError`] says.
+    /// As [`StartError`] says.
     pub(crate) fn start(
         settings: &ShipSettings,
         engine: &Engine,
         effects: &Arc<Effects>,
-    ) -> Result<Arc<Self>, KeyError> {
-        let keys = Keys::open(&settings.agent_key_file, &settings.space_key_file)?;
+    ) -> Result<Arc<Self>, StartError> {
+        let network = Self::still(settings, engine, effects)?;
+        network.drive();
+        Ok(network)
+    }
+
+    /// The same, but nothing is begun before [`Network::drive`].
+    ///
+    /// # Errors
+    /// As [`StartError`] says.
+    pub(crate) fn still(
+        settings: &ShipSettings,
+        engine: &Engine,
+        effects: &Arc<Effects>,
+    ) -> Result<Arc<Self>, StartError> {
+        let own = Arc::new(Own::open(settings, effects.storage.store())?);
         let waiting = Arc::<Waiting>::default();
         let reach = Arc::new(Reach {
-            visible: settings.visible(keys.space()),
-            keys,
+            own: Arc::clone(&own),
             waiting: Arc::clone(&waiting),
             mst: Arc::new(Mst::start(engine, effects, 1, 1)),
         });
         let role = Role::Shipper(reach);
         let queue = Queue::start(engine.clone(), Arc::clone(effects), role);
-        let network = Arc::new(Self {
+        Ok(Arc::new(Self {
             queue: Mutex::new(Some(queue)),
+            own,
             waiting,
             cache: Mutex::new(Cache::new(settings.cache_bytes)),
             flights: Mutex::default(),
@@ -98,10 +111,23 @@ impl Network {
                 .publishes()
                 .then_some(Duration::from_millis(settings.settle_ms)),
             driver: Mutex::default(),
-        });
-        let task = tokio::spawn(driver::drive(Arc::clone(&network)));
-        *lock(&network.driver) = Some(task);
-        Ok(network)
+        }))
+    }
+
+    /// Calls the component from now on.
+    pub(crate) fn drive(self: &Arc<Self>) {
+        let mut driver = lock(&self.driver);
+        if driver.is_none() {
+            *driver = Some(tokio::spawn(driver::drive(Arc::clone(self))));
+        }
+    }
+
+    /// Calls the component from now on, but ships nothing: for accounts and spaces alone.
+    pub(crate) fn drive_to_ask(self: &Arc<Self>) {
+        if lock(&self.driver).is_none() {
+            self.own.only_ask();
+            self.drive();
+        }
     }
 
     /// Ends it; what was under way goes on from what is durable at the next start.

@@ -68,8 +68,8 @@ impl ShipSettings {
         self.planes == "both"
     }
 
-    /// Those that the component may see, by name.
-    pub(crate) fn visible(&self, space: Option<&str>) -> BTreeMap<&'static str, String> {
+    /// Those that the component may see and that stay as they are, by name.
+    pub(crate) fn visible(&self) -> BTreeMap<&'static str, String> {
         let texts = [
             ("service_url", self.service_url.as_str()),
             ("service_did", self.service_did.as_str()),
@@ -77,7 +77,6 @@ impl ShipSettings {
             ("indexer_url", self.indexer_url.as_str()),
             ("indexer_did", self.indexer_did.as_str()),
             ("planes", self.planes.as_str()),
-            ("space", space.unwrap_or_default()),
         ];
         let numbers = [
             ("window_ms", self.window_ms),
@@ -94,6 +93,6 @@ impl ShipSettings {
 
 impl settings::Host for Guest {
     fn get(&mut self, name: String) -> wasmtime::Result<Option<String>> {
-        Ok(self.reach()?.visible.get(name.as_str()).cloned())
+        Ok(self.reach()?.own.setting(&name))
     }
 }

@@ -6,11 +6,11 @@ use crate::guest::Guest;
 
 impl signer::Host for Guest {
     fn keys(&mut self) -> wasmtime::Result<Vec<String>> {
-        Ok(self.reach()?.keys.names())
+        Ok(self.reach()?.own.keys().names())
     }
 
     fn did(&mut self, key_name: String) -> wasmtime::Result<Result<String, StoreError>> {
-        let did = self.reach()?.keys.did(&key_name);
+        let did = self.reach()?.own.keys().did(&key_name);
         Ok(did.ok_or(StoreError::NotFound))
     }
 
@@ -19,7 +19,7 @@ impl signer::Host for Guest {
         key_name: String,
         bytes: Vec<u8>,
     ) -> wasmtime::Result<Result<Vec<u8>, StoreError>> {
-        let signature = self.reach()?.keys.sign(&key_name, &bytes);
+        let signature = self.reach()?.own.keys().sign(&key_name, &bytes);
         Ok(signature.ok_or(StoreError::NotFound))
     }
 }

@@ -41,12 +41,17 @@ impl Waiting {
             let count = seqs.entry(seq).or_default();
             *count = count.saturating_add(1);
         });
-        self.wake.notify_one();
+        self.wake();
         Wanted {
             waiting: self,
             log: log.to_owned(),
             seq,
         }
+    }
+
+    /// Wakes whoever ships.
+    pub(crate) fn wake(&self) {
+        self.wake.notify_one();
     }
 
     /// Logs with the newest commit that is waited for.
