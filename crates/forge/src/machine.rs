@@ -2,10 +2,14 @@
 //!
 //! Must never give up: a failed attempt makes a wait, and only people can end what never helps.
 
+use billet_block::{decode, encode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use crate::backoff::wait_ms;
 use crate::exchange::{Answer, Request};
 use crate::failure::{Failure, Remedy};
-use crate::party::{Moment, Party};
+use crate::party::{Asked, Moment, Party};
 
 /// What is to be done next.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,19 +50,154 @@ pub trait Machine {
     fn trouble(&self) -> Option<&Failure>;
 }
 
+/// What is particular to a machine: its durable state, what it asks for and what it makes of an
+/// answer.
+pub trait Course: Serialize + DeserializeOwned {
+    /// What comes of it.
+    type Output;
+
+    /// What came of it, once it is done.
+    fn output(&self) -> Option<Result<Self::Output, Failure>>;
+
+    /// The next request, and what it asked where its answer is a receipt.
+    ///
+    /// # Errors
+    /// Why nothing can be asked.
+    fn request(&mut self, party: &Party<'_>, moment: &Moment) -> Asking;
+
+    /// Takes an answer; says what that came to.
+    ///
+    /// # Errors
+    /// Why the attempt failed.
+    fn take(
+        &mut self,
+        party: &Party<'_>,
+        moment: &Moment,
+        asked: Option<&Asked>,
+        answer: &Answer,
+    ) -> Result<Taken, Failure>;
+
+    /// It was read from its bytes: what was under way may have come off.
+    fn resumed(&mut self) {}
+
+    /// An attempt failed.
+    fn failed(&mut self) {}
+
+    /// People want it tried again after this trouble.
+    fn retried(&mut self, _trouble: Option<&Failure>) {}
+}
+
+/// A request with what it asked.
+pub(crate) type Asking = Result<(Request, Option<Asked>), Failure>;
+
+/// What an answer came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// A step came off: the state is to be made durable.
+    Moved,
+    /// Nothing that has to be durable; the next request may follow.
+    Stayed,
+    /// Nothing failed, but it is too early before this time, Unix milliseconds.
+    Early(u64),
+}
+
+/// A machine: a [`Course`], and how often it was tried.
+#[derive(Clone, Debug)]
+pub struct Run<C> {
+    pub(crate) course: C,
+    attempts: Attempts,
+    asked: Option<Asked>,
+}
+
+impl<C: Course> Run<C> {
+    /// Goes on from the bytes of a [`Step::Record`].
+    ///
+    /// # Errors
+    /// `Unbelievable` for bytes that are no such state.
+    pub fn resume(state: &[u8]) -> Result<Self, Failure> {
+        let course = decode(state).map_err(|error| Failure::unbelievable(error.to_string()))?;
+        let mut run = Self::of(course);
+        run.course.resumed();
+        run.attempts.recorded = true;
+        Ok(run)
+    }
+
+    pub(crate) fn of(course: C) -> Self {
+        Self {
+            course,
+            attempts: Attempts::default(),
+            asked: None,
+        }
+    }
+
+    /// The state as it is now.
+    ///
+    /// # Errors
+    /// Has no reason to fail.
+    pub fn state(&self) -> Result<Vec<u8>, Failure> {
+        encode(&self.course).map_err(|error| Failure::Impossible(error.to_string()))
+    }
+}
+
+impl<C: Course> Machine for Run<C> {
+    type Output = C::Output;
+
+    fn next(&mut self, party: &Party<'_>, moment: &Moment) -> Step<C::Output> {
+        if let Some(step) = self.attempts.gate(moment, || self.state()) {
+            return step;
+        }
+        if let Some(output) = self.course.output() {
+            return output.map_or_else(Step::Failed, Step::Done);
+        }
+        match self.course.request(party, moment) {
+            Ok((request, asked)) => {
+                self.asked = asked;
+                Step::Send(request)
+            }
+            Err(failure) => self.attempts.halt(failure, moment),
+        }
+    }
+
+    fn recorded(&mut self) {
+        self.attempts.recorded = true;
+    }
+
+    fn take(&mut self, party: &Party<'_>, moment: &Moment, answer: Answer) {
+        let asked = self.asked.take();
+        match self.course.take(party, moment, asked.as_ref(), &answer) {
+            Ok(Taken::Moved) => self.attempts.moved(),
+            Ok(Taken::Stayed) => {}
+            Ok(Taken::Early(time_ms)) => self.attempts.wait_until(time_ms),
+            Err(failure) => {
+                self.course.failed();
+                self.attempts.failed(failure, moment);
+            }
+        }
+    }
+
+    fn retry(&mut self) {
+        self.course.retried(self.attempts.trouble());
+        self.attempts.retry();
+    }
+
+    fn trouble(&self) -> Option<&Failure> {
+        self.attempts.trouble()
+    }
+}
+
 /// What a machine knows beside its durable state; lost with the process, and nothing with it.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Attempts {
+struct Attempts {
     failed: u32,
     not_before_ms: u64,
     trouble: Option<Failure>,
     stopped: bool,
-    pub(crate) recorded: bool,
+    recorded: bool,
 }
 
 impl Attempts {
     /// What stands before the next request, if anything.
-    pub(crate) fn gate<T>(
+    fn gate<T>(
         &self,
         moment: &Moment,
         state: impl FnOnce() -> Result<Vec<u8>, Failure>,
@@ -73,7 +212,7 @@ impl Attempts {
         (moment.now_ms < until_ms).then_some(Step::Wait { until_ms })
     }
 
-    pub(crate) fn failed(&mut self, failure: Failure, moment: &Moment) {
+    fn failed(&mut self, failure: Failure, moment: &Moment) {
         let remedy = failure.remedy();
         self.failed = self.failed.saturating_add(1);
         let wait_ms = wait_ms(self.failed, remedy, moment.chance(), moment.retry_ms);
@@ -83,19 +222,19 @@ impl Attempts {
     }
 
     /// A step came off: its state is to be made durable.
-    pub(crate) fn moved(&mut self) {
+    fn moved(&mut self) {
         // How often it failed stays known: a later step that fails must not come back at once.
         self.recorded = false;
         self.not_before_ms = 0;
     }
 
     /// Nothing failed, but it is too early.
-    pub(crate) fn wait_until(&mut self, time_ms: u64) {
+    fn wait_until(&mut self, time_ms: u64) {
         self.not_before_ms = time_ms;
     }
 
     /// After a failed attempt to ask: what stands before the next one.
-    pub(crate) fn halt<T>(&mut self, failure: Failure, moment: &Moment) -> Step<T> {
+    fn halt<T>(&mut self, failure: Failure, moment: &Moment) -> Step<T> {
         self.failed(failure.clone(), moment);
         match self.stopped {
             true => Step::Failed(failure),
@@ -105,13 +244,13 @@ impl Attempts {
         }
     }
 
-    pub(crate) fn retry(&mut self) {
+    fn retry(&mut self) {
         self.stopped = false;
         self.failed = 0;
         self.not_before_ms = 0;
     }
 
-    pub(crate) const fn trouble(&self) -> Option<&Failure> {
+    const fn trouble(&self) -> Option<&Failure> {
         self.trouble.as_ref()
     }
 }

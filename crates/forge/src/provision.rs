@@ -2,13 +2,12 @@
 //!
 //! Must never call a space provisioned because somebody was asked to: the service says so itself.
 
-use billet_block::{decode, encode};
 use billet_ucan::{Command, Delegation, Did, Ipld, Map, Policy, Signed, Signer, Token};
 use serde::{Deserialize, Serialize};
 
 use crate::exchange::{Answer, Request};
 use crate::failure::Failure;
-use crate::machine::{Attempts, Machine, Step};
+use crate::machine::{Asking, Course, Run, Taken};
 use crate::party::{Asked, Moment, Party, Question, Reply};
 use crate::publish::space_info;
 use crate::values::{list, to_link, to_map, to_text};
@@ -24,8 +23,9 @@ enum Phase {
     Done,
 }
 
+/// What of a provisioning is made durable.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Durable {
+pub struct ProvisionState {
     space: Did,
     account: Did,
     #[serde(with = "serde_bytes")]
@@ -47,12 +47,7 @@ pub struct Provisioned {
 }
 
 /// The provisioning of a space.
-#[derive(Clone, Debug)]
-pub struct Provision {
-    durable: Durable,
-    attempts: Attempts,
-    asked: Option<Asked>,
-}
+pub type Provision = Run<ProvisionState>;
 
 impl Provision {
     /// Gives a space, named `name` for people, to an account (a `did:mailto` that the agent is
@@ -81,7 +76,7 @@ impl Provision {
             };
             Signed::new(delegation, space).map(|token| token.bytes().to_vec())
         };
-        Ok(Self::of(Durable {
+        Ok(Self::of(ProvisionState {
             to_agent: give(agent, moment.nonce())?,
             to_account: give(&account, moment.other_nonce())?,
             space: space.did().clone(),
@@ -90,57 +85,27 @@ impl Provision {
         }))
     }
 
-    /// Goes on from the bytes of a [`Step::Record`].
-    ///
-    /// # Errors
-    /// `Unbelievable` for bytes that are no such state.
-    pub fn resume(state: &[u8]) -> Result<Self, Failure> {
-        let durable = decode(state).map_err(|error| Failure::unbelievable(error.to_string()))?;
-        let mut provision = Self::of(durable);
-        provision.attempts.recorded = true;
-        Ok(provision)
-    }
-
-    fn of(durable: Durable) -> Self {
-        Self {
-            durable,
-            attempts: Attempts::default(),
-            asked: None,
-        }
-    }
-
-    /// The state as it is now.
-    ///
-    /// # Errors
-    /// Has no reason to fail.
-    pub fn state(&self) -> Result<Vec<u8>, Failure> {
-        encode(&self.durable).map_err(|error| Failure::Impossible(error.to_string()))
-    }
-
     /// The space.
     pub const fn space(&self) -> &Did {
-        &self.durable.space
+        &self.course.space
     }
 
     /// What is being done, for people.
     pub const fn phase(&self) -> &'static str {
-        match self.durable.phase {
+        match self.course.phase {
             Phase::Provider => "giving the space to the account",
             Phase::Delegate => "storing the account's right",
             Phase::Info => "asking whether the service stores for the space",
             Phase::Done => "done",
         }
     }
+}
 
-    fn moved(&mut self, phase: Phase) {
-        self.durable.phase = phase;
-        self.attempts.moved();
-    }
-
-    fn request(&self, party: &Party<'_>, moment: &Moment) -> Result<(Request, Asked), Failure> {
-        let Durable { space, account, .. } = &self.durable;
+impl ProvisionState {
+    fn ask(&self, party: &Party<'_>, moment: &Moment) -> Result<(Request, Asked), Failure> {
+        let Self { space, account, .. } = self;
         let mut proofs = party.proofs.to_vec();
-        proofs.push(read(&self.durable.to_agent)?);
+        proofs.push(read(&self.to_agent)?);
         let party = Party {
             proofs: &proofs,
             ..*party
@@ -153,7 +118,7 @@ impl Provision {
             meta: None,
             beside,
         };
-        match self.durable.phase {
+        match self.phase {
             Phase::Provider => {
                 let arguments = to_map([
                     ("provider", to_text(party.service)),
@@ -165,7 +130,7 @@ impl Provision {
                 )
             }
             Phase::Delegate => {
-                let token = read(&self.durable.to_account)?;
+                let token = read(&self.to_account)?;
                 let links = Ipld::List(vec![to_link(&token.link())]);
                 let arguments = to_map([("delegations", links)]);
                 let beside = vec![Token::from(token)];
@@ -182,15 +147,13 @@ impl Provision {
         &mut self,
         party: &Party<'_>,
         reply: Result<Reply, Failure>,
-    ) -> Result<(), Failure> {
+    ) -> Result<Taken, Failure> {
         let is_ours_already = |failure: &Failure| failure.name() == "ConsumerExists";
-        match (self.durable.phase, reply) {
-            (Phase::Provider, Ok(_)) => self.moved(Phase::Delegate),
+        self.phase = match (self.phase, reply) {
+            (Phase::Provider, Ok(_)) => Phase::Delegate,
             // Whether it is this account's, the service tells at the end.
-            (Phase::Provider, Err(failure)) if is_ours_already(&failure) => {
-                self.moved(Phase::Delegate);
-            }
-            (Phase::Delegate, Ok(_)) => self.moved(Phase::Info),
+            (Phase::Provider, Err(failure)) if is_ours_already(&failure) => Phase::Delegate,
+            (Phase::Delegate, Ok(_)) => Phase::Info,
             (Phase::Info, Ok(reply)) => {
                 if !list(&reply.ok, "providers")?.contains(&to_text(party.service)) {
                     return Err(Failure::Refused {
@@ -198,12 +161,20 @@ impl Provision {
                         message: "the space has no provider".to_owned(),
                     });
                 }
-                self.moved(Phase::Done);
+                Phase::Done
             }
-            (Phase::Done, _) => {}
+            (Phase::Done, _) => return Ok(Taken::Stayed),
             (_, Err(failure)) => return Err(failure),
-        }
-        Ok(())
+        };
+        Ok(Taken::Moved)
+    }
+
+    fn done(&self) -> Result<Provisioned, Failure> {
+        Ok(Provisioned {
+            space: self.space.clone(),
+            to_agent: read(&self.to_agent)?,
+            to_account: read(&self.to_account)?,
+        })
     }
 }
 
@@ -211,51 +182,28 @@ fn read(bytes: &[u8]) -> Result<Signed<Delegation>, Failure> {
     Signed::decode(bytes).map_err(|error| Failure::unbelievable(error.to_string()))
 }
 
-impl Machine for Provision {
+impl Course for ProvisionState {
     type Output = Provisioned;
 
-    fn next(&mut self, party: &Party<'_>, moment: &Moment) -> Step<Provisioned> {
-        if let Some(step) = self.attempts.gate(moment, || self.state()) {
-            return step;
-        }
-        if self.durable.phase == Phase::Done {
-            let done = || {
-                Ok(Provisioned {
-                    space: self.durable.space.clone(),
-                    to_agent: read(&self.durable.to_agent)?,
-                    to_account: read(&self.durable.to_account)?,
-                })
-            };
-            return done().map_or_else(Step::Failed, Step::Done);
-        }
-        match self.request(party, moment) {
-            Ok((request, asked)) => {
-                self.asked = Some(asked);
-                Step::Send(request)
-            }
-            Err(failure) => self.attempts.halt(failure, moment),
-        }
+    fn output(&self) -> Option<Result<Provisioned, Failure>> {
+        (self.phase == Phase::Done).then(|| self.done())
     }
 
-    fn recorded(&mut self) {
-        self.attempts.recorded = true;
+    fn request(&mut self, party: &Party<'_>, moment: &Moment) -> Asking {
+        let (request, asked) = self.ask(party, moment)?;
+        Ok((request, Some(asked)))
     }
 
-    fn take(&mut self, party: &Party<'_>, moment: &Moment, answer: Answer) {
-        let Some(asked) = self.asked.take() else {
-            return;
-        };
-        let reply = party.read(moment, &asked, &answer);
-        if let Err(failure) = self.take_reply(party, reply) {
-            self.attempts.failed(failure, moment);
+    fn take(
+        &mut self,
+        party: &Party<'_>,
+        moment: &Moment,
+        asked: Option<&Asked>,
+        answer: &Answer,
+    ) -> Result<Taken, Failure> {
+        match asked {
+            Some(asked) => self.take_reply(party, party.read(moment, asked, answer)),
+            None => Ok(Taken::Stayed),
         }
-    }
-
-    fn retry(&mut self) {
-        self.attempts.retry();
-    }
-
-    fn trouble(&self) -> Option<&Failure> {
-        self.attempts.trouble()
     }
 }
