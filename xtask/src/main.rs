@@ -150,10 +150,16 @@ fn cargo(arguments: &[&str]) -> Result<(), String> {
 
 fn cargo_with(arguments: &[&str], variables: &[(&str, &OsStr)]) -> Result<(), String> {
     eprintln!("cargo {}", arguments.join(" "));
-    let status = Command::new(env!("CARGO"))
+    let mut command = Command::new(env!("CARGO"));
+    // Set for this program by `cargo run`: what looks at them would be built anew each time.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
+    let status = command
         .current_dir(xtask::root())
-        // Set for this program by `cargo run`; what it stands for there is built anew each time.
-        .env_remove("CARGO_MANIFEST_DIR")
         .envs(variables.iter().copied())
         .args(arguments)
         .status()

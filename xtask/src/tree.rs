@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 /// Sizes in bytes that come again and again.
 const SIZES: [usize; 8] = [0, 1, 17, 1_024, 4_096, 16_384, 65_537, 200_000];
-/// One file in so many is of just over a leaf.
+/// One file in so many is of just over a leaf; what is over is like nothing else.
 const LARGE_EACH: u64 = 100;
-const LARGE: usize = (1 << 20) + 1;
+const LARGE: usize = (1 << 20) + 9;
 /// The first files are larger than what clients send in one piece.
 const LARGEST: [usize; 4] = [5 << 20, (8 << 20) + 3, 17 << 20, 30 << 20];
 const NAMES: [&str; 6] = [
