@@ -1,6 +1,6 @@
-//! Login and space without a daemon: the next daemon ships at once. Without a service, or where only
-//! a daemon could do it, one line says so. Passed over unless `BILLET_DAEMON` names the daemon's
-//! program.
+//! Login and space without a daemon: the next daemon ships at once. Without a service, or where
+//! only a daemon could do it, one line says so. Passed over unless `BILLET_DAEMON` names the
+//! daemon's program.
 
 #![allow(
     clippy::unwrap_used,
