@@ -156,16 +156,7 @@ async fn show(
         text: "the answer has no end".to_owned(),
         is_damage: false,
     };
-    loop {
-        // What is told while something takes long is not to lie here.
-        if messages.is_empty()
-            && let Some(code) = stopped(out.flush())?
-        {
-            return Ok(code);
-        }
-        let Some(message) = messages.recv().await else {
-            break;
-        };
+    while let Some(message) = next(&mut messages, &mut out).await {
         let written = match message {
             Message::Line(line) if json => {
                 bar.clear();
@@ -217,6 +208,15 @@ async fn show(
         End::Damaged => Ok(ExitCode::from(DAMAGED)),
         End::Failed { text, is_damage } => Err(Failure { text, is_damage }),
     }
+}
+
+/// The next message. What was told does not lie here while something takes long.
+async fn next(messages: &mut mpsc::Receiver<Message>, out: &mut impl Write) -> Option<Message> {
+    if messages.is_empty() {
+        // A writer that fails does so again with the next line, which is heard.
+        let _ = out.flush();
+    }
+    messages.recv().await
 }
 
 /// Whoever reads the output may have enough of it, which is no failure.
