@@ -5,6 +5,7 @@
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -103,6 +104,21 @@ impl Site {
         let settings = self.settings.iter();
         let arguments: Vec<&str> = settings.flat_map(|one| ["--set", one.as_str()]).collect();
         Daemon::start(&self.program, &self.data(), &arguments).unwrap()
+    }
+
+    /// Runs a command of the program over the daemon's folder.
+    pub(crate) fn billet(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(&self.program);
+        command.args(arguments).arg("--data-dir").arg(self.data());
+        command.output().unwrap()
+    }
+
+    /// The last line that a command tells as JSON, and its exit status.
+    pub(crate) fn told(&self, arguments: &[&str]) -> (serde_json::Value, Option<i32>) {
+        let output = self.billet(&[arguments, &["--json"]].concat());
+        let text = String::from_utf8_lossy(&output.stdout);
+        let last = text.lines().last().unwrap_or("null");
+        (serde_json::from_str(last).unwrap(), output.status.code())
     }
 
     /// What the daemon wrote to its log.
