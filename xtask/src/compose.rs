@@ -31,6 +31,10 @@ const HANDLER: &str = "wasi:http/handler@0.3.0";
 /// The parts that every host runs as they are.
 const SHARED: [&str; 2] = ["billet-gateway", "billet-mst"];
 
+/// All parts of the native host, which builds them at once: what one of them needs of a crate, the
+/// others have as well, so that a part built without them has other bytes.
+const NATIVE: [&str; 3] = ["billet-gateway", "billet-mst", "billet-shipper"];
+
 /// Variables that would make other components of the same sources.
 const FOREIGN_VARIABLES: [&str; 3] = ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET"];
 
@@ -45,7 +49,7 @@ pub fn run(adapter: Option<&str>) -> Result<(), String> {
     let package = format!("billet-adapter-{adapter}");
     // Apart, as the host's build does it: what the adapter needs of a crate is not theirs.
     let shared = if std::env::var_os("BILLET_COMPONENTS").is_none() {
-        build(&SHARED)?
+        build(&NATIVE)?
     } else {
         shared_components()
     };
@@ -66,7 +70,7 @@ pub fn composed(adapter: &str) -> PathBuf {
 /// where it is told to take them from.
 fn shared_components() -> PathBuf {
     std::env::var_os("BILLET_COMPONENTS").map_or_else(
-        || crate::target().join("release/components/wasm32-wasip2/component"),
+        || crate::target().join("components/wasm32-wasip2/component"),
         PathBuf::from,
     )
 }
@@ -103,9 +107,9 @@ fn read(folder: &Path, package: &str) -> Result<Vec<u8>, String> {
     std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// Builds components in the folder of the host's release build; where they are then.
+/// Builds components in the folder of the host's build; where they are then.
 fn build(packages: &[&str]) -> Result<PathBuf, String> {
-    let target = crate::target().join("release/components");
+    let target = crate::target().join("components");
     let mut cargo = Command::new(env!("CARGO"));
     cargo
         .current_dir(crate::root())
