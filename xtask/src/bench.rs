@@ -39,7 +39,7 @@ struct Scale {
 
 const FULL: Scale = Scale {
     rounds: 3,
-    seconds: 8,
+    seconds: 4,
     large_bytes: 5 << 30,
     restart_objects: 100_000,
     restart_segments: 1_000,
