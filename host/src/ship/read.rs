@@ -9,25 +9,18 @@ use billet_block::Cid;
 use billet_storage::{Located, Place, Slot};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
-use futures::channel::mpsc;
-use tokio::sync::oneshot;
 
 use super::Network;
 use super::bindings::exports::billet::forge::shipping::Range;
 use super::driver::now_ms;
 use super::network::{Flight, lock};
-use super::streams::{Taker, Teller, channel};
+use super::streams::{Opened, Outlet, open};
 use crate::bindings::billet::store::types::StoreError;
 use crate::effects::Effects;
 
 /// Neighbours that are fetched with a block, at most, and their bytes.
 const RUN_SLOTS: usize = 64;
 const RUN_BYTES: u64 = 4 << 20;
-
-type Opened = (
-    mpsc::Receiver<Bytes>,
-    oneshot::Receiver<Result<(), StoreError>>,
-);
 
 impl Network {
     /// A block that is not here.
@@ -129,46 +122,20 @@ impl Network {
         Ok(bytes.freeze())
     }
 
-    /// Opens a stream of the shipper. The call there lasts as long as the stream.
+    /// Opens a stream of the shipper.
     async fn open(&self, commitment: Vec<u8>, ranges: Vec<Range>) -> Result<Opened, StoreError> {
         let queue = self.queue().map_err(|_| StoreError::Unavailable)?;
-        let (sender, pieces) = channel();
-        let (opened, opening) = oneshot::channel::<Result<(), StoreError>>();
-        let (tell, told) = oneshot::channel();
-        tokio::spawn(async move {
+        let fetch = move |outlet: Outlet| async move {
             let fetch = queue.call(move |accessor, shipper| {
                 Box::pin(async move {
                     let shipping = shipper.billet_forge_shipping();
                     let answer = shipping.call_fetch(accessor, now_ms(), commitment, ranges);
-                    let (stream, failure) = match answer.await? {
-                        Ok(streams) => streams,
-                        Err(error) => {
-                            let _ = opened.send(Err(error));
-                            return Ok(());
-                        }
-                    };
-                    let (ended, end) = oneshot::channel();
-                    accessor.with(|mut access| {
-                        stream.pipe(&mut access, Taker(sender))?;
-                        failure.pipe(&mut access, Teller(Some(ended)))
-                    })?;
-                    // Whoever asked may be gone.
-                    let _ = opened.send(Ok(()));
-                    if let Ok(outcome) = end.await {
-                        let _ = tell.send(outcome);
-                    }
-                    Ok(())
+                    outlet.pass(accessor, answer.await?).await
                 })
             });
-            if fetch.await.is_err() {
-                tracing::warn!("a fetch ended with its instance");
-            }
-        });
-        match opening.await {
-            Ok(Ok(())) => Ok((pieces, told)),
-            Ok(Err(error)) => Err(error),
-            Err(_) => Err(StoreError::Unavailable),
-        }
+            fetch.await
+        };
+        open("a fetch", fetch).await
     }
 }
 

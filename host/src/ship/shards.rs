@@ -11,19 +11,18 @@ use bytes::Bytes;
 use futures::StreamExt;
 use futures::channel::mpsc;
 use tokio::sync::oneshot;
-use wasmtime::component::{Accessor, FutureReader, StreamReader};
+use wasmtime::component::{Accessor, StreamReader};
 
 use super::bindings::billet::ship::shards::{
     self, Figures, Location, Packed, Published, Shard, Slot, Standing,
 };
-use super::streams::{Giver, Taker, channel};
+use super::streams::{Stream, Taker, channel, hand_in};
 use crate::bindings::billet::store::types::{self, StoreError};
 use crate::guest::{Guest, Host};
 use crate::imports::{PAGE_MAX, invalid, parse_cid};
 use crate::storage::Storage;
 
 type Answer<T> = wasmtime::Result<Result<T, StoreError>>;
-type Stream = (StreamReader<u8>, FutureReader<Result<(), StoreError>>);
 
 impl shards::Host for Guest {}
 
@@ -138,13 +137,7 @@ impl shards::HostWithStore<Guest> for Host {
             // Whoever asked may be gone.
             let _ = told.send(give(&storage, reader, sender).await);
         });
-        accessor.with(|mut access| {
-            let stream = StreamReader::new(&mut access, Giver(receiver))?;
-            let failure = FutureReader::new(&mut access, async move {
-                wasmtime::error::Ok(outcome.await.unwrap_or(Err(StoreError::Unavailable)))
-            })?;
-            Ok(Ok((stream, failure)))
-        })
+        hand_in(accessor, (receiver, outcome)).map(Ok)
     }
 
     async fn record_step(
