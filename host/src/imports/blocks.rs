@@ -74,10 +74,19 @@ async fn get_many(
         .map(|cid| parse_cid(cid))
         .collect::<Result<Vec<_>, _>>()?;
     let names = cids.clone();
-    let answers = effects
-        .storage
-        .run(move |store| get_all(store, &cids, max_bytes));
-    let mut answers = answers.await?;
+    let storage = &effects.storage;
+    // What is in memory is told at once: a thread for it would cost more than the look.
+    let at_hand = get_all(&cids, max_bytes, |cid| {
+        storage.store().block_now(cid).map(Ok).ok_or(())
+    });
+    let mut answers = match at_hand {
+        Ok(answers) => answers,
+        Err(()) => {
+            let answers =
+                storage.run(move |store| get_all(&cids, max_bytes, |cid| look(store, cid)));
+            answers.await?
+        }
+    };
     if effects.network.get().is_some() {
         fill(effects, &names, &mut answers, max_bytes).await?;
     }
@@ -123,12 +132,12 @@ async fn fill(
     Ok(())
 }
 
-fn get_all(
-    store: &Store,
+/// Answers as far as there is room; the first block always finds some.
+fn get_all<E>(
     cids: &[Cid],
     max_bytes: usize,
-) -> Result<Vec<Answer>, billet_storage::StoreError> {
-    use billet_storage::StoreError::{Corrupt, NotFound};
+    look: impl Fn(&Cid) -> Result<Found, E>,
+) -> Result<Vec<Answer>, E> {
     let mut answers = Vec::with_capacity(cids.len());
     let mut room = max_bytes;
     for cid in cids {
@@ -136,19 +145,30 @@ fn get_all(
             answers.push(Answer::Skipped);
             continue;
         }
-        answers.push(match store.block(cid) {
-            Ok(found) if found.len() <= room || answers.is_empty() => {
-                room = room.saturating_sub(found.len());
-                Answer::Found(found.to_vec())
+        answers.push(match look(cid)? {
+            Ok(bytes) if bytes.len() <= room || answers.is_empty() => {
+                room = room.saturating_sub(bytes.len());
+                Answer::Found(bytes.to_vec())
             }
             Ok(_) => Answer::Skipped,
-            Err(NotFound) => Answer::NotFound,
-            Err(Corrupt(cid)) => {
-                tracing::error!(%cid, "a block is damaged");
-                Answer::Corrupt
-            }
-            Err(error) => return Err(error),
+            Err(answer) => answer,
         });
     }
     Ok(answers)
+}
+
+/// A block, or what is told in its place.
+type Found = Result<Bytes, Answer>;
+
+fn look(store: &Store, cid: &Cid) -> Result<Found, billet_storage::StoreError> {
+    use billet_storage::StoreError::{Corrupt, NotFound};
+    match store.block(cid) {
+        Ok(bytes) => Ok(Ok(bytes)),
+        Err(NotFound) => Ok(Err(Answer::NotFound)),
+        Err(Corrupt(cid)) => {
+            tracing::error!(%cid, "a block is damaged");
+            Ok(Err(Answer::Corrupt))
+        }
+        Err(error) => Err(error),
+    }
 }

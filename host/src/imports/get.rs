@@ -22,7 +22,7 @@ use wasmtime::component::{
 use wasmtime::{AsContextMut, StoreContextMut};
 use wasmtime_wasi_http::p3::Request;
 use wasmtime_wasi_http::p3::bindings::http::types::HostRequestWithStore;
-use wasmtime_wasi_http::{Error as HttpError, WasiHttp, WasiHttpView};
+use wasmtime_wasi_http::{Error as HttpError, WasiBody, WasiHttp, WasiHttpView};
 
 use super::{invalid, parse_cid};
 use crate::bindings::billet::store::bodies::Span;
@@ -74,20 +74,29 @@ pub(super) async fn get(
     let (told, outcome) = oneshot::channel();
     let body = StreamBody::new(outflow.flow(leading, told)).boxed_unsync();
     accessor.with(|mut access| {
-        let hooks = access.get().http().hooks;
-        let (request, _) = Request::from_http(hooks, http::Request::new(body));
-        let request = access.get().table.push(request)?;
-        // Whoever reads the stream tells nothing back.
-        let quiet = FutureReader::new(&mut access, async { wasmtime::error::Ok(Ok(())) })?;
-        let http = Access::<Guest, WasiHttp>::new(access.as_context_mut(), Guest::http);
-        let (stream, mut trailers) = WasiHttp::consume_body(http, request, quiet)?;
-        trailers.close(&mut access)?;
+        let stream = stream_of(&mut access, body)?;
         let failure = FutureReader::new(&mut access, async move {
             // Dropped unsent: nobody read the stream to its end, which is no failure of ours.
             wasmtime::error::Ok(outcome.await.unwrap_or(Ok(())))
         })?;
         Ok(Ok((stream, failure)))
     })
+}
+
+/// A stream that an answer takes the body out of again.
+pub(super) fn stream_of(
+    access: &mut Access<'_, Guest, Host>,
+    body: WasiBody,
+) -> wasmtime::Result<StreamReader<u8>> {
+    let hooks = access.get().http().hooks;
+    let (request, _) = Request::from_http(hooks, http::Request::new(body));
+    let request = access.get().table.push(request)?;
+    // Whoever reads the stream tells nothing back.
+    let quiet = FutureReader::new(&mut *access, async { wasmtime::error::Ok(Ok(())) })?;
+    let http = Access::<Guest, WasiHttp>::new(access.as_context_mut(), Guest::http);
+    let (stream, mut trailers) = WasiHttp::consume_body(http, request, quiet)?;
+    trailers.close(access)?;
+    Ok(stream)
 }
 
 /// Hands spans of a guest's stream to whoever reads them. A batch goes as one message, so that the
@@ -155,13 +164,20 @@ impl Outflow {
         };
         let mut buffer = buffers.take(whole, self.peer.clone()).await?;
         let offset = span.offset;
-        let reading = self.effects.storage.run(move |store| {
-            store.read_leaf(&cid, buffer.bytes_mut())?;
-            Ok(buffer)
-        });
-        let bytes = match reading.await {
-            Ok(buffer) => Bytes::from_owner(buffer),
-            Err(error) => self.effects.elsewhere(cid, error).await?,
+        let storage = &self.effects.storage;
+        // A small block that is in memory is read in less time than a thread for it would take.
+        let is_small = whole <= SMALL_BYTES_MAX;
+        let bytes = if is_small && storage.store().read_leaf_now(&cid, buffer.bytes_mut()) {
+            Bytes::from_owner(buffer)
+        } else {
+            let reading = storage.run(move |store| {
+                store.read_leaf(&cid, buffer.bytes_mut())?;
+                Ok(buffer)
+            });
+            match reading.await {
+                Ok(buffer) => Bytes::from_owner(buffer),
+                Err(error) => self.effects.elsewhere(cid, error).await?,
+            }
         };
         let start = usize::try_from(offset).ok();
         let range = start.and_then(|start| Some(start..start.checked_add(length)?));

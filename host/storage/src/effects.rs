@@ -15,6 +15,15 @@ pub trait File: Send + Sync {
     /// # Errors
     /// What the system says.
     fn read_at(&self, out: &mut [u8], offset: u64) -> io::Result<usize>;
+    /// Fills `out` from `offset` on if that takes no wait for the disk.
+    ///
+    /// # Errors
+    /// `WouldBlock` when it would, or when nobody can tell; else what the system says. Nothing is
+    /// known of `out` then, nor of the file.
+    fn read_now(&self, out: &mut [u8], offset: u64) -> io::Result<()> {
+        let _ = (out, offset);
+        Err(io::ErrorKind::WouldBlock.into())
+    }
     /// Writes all of `bytes` at `offset`; after an error, any part of them may be there.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 //! Must never hand out a byte of a block whose checksum was not compared on this very read, unless
 //! the block comes from the process's own memory (I6).
 
+use std::io;
 use std::sync::Arc;
 
 use billet_block::{Cid, Codec};
@@ -47,6 +48,17 @@ impl Store {
         Ok(bytes)
     }
 
+    /// The same where that takes no wait for the disk; `None` where it would, and for whatever is
+    /// wrong: [`Store::block`] tells.
+    pub fn block_now(&self, cid: &Cid) -> Option<Bytes> {
+        self.check_alive().ok()?;
+        if let Some(bytes) = lock(&self.blocks).get(cid) {
+            self.counters.block_hits.add(1);
+            return Some(bytes);
+        }
+        self.book().staged(cid)
+    }
+
     /// A block of either plane, checked, in `out` instead of what that held.
     ///
     /// # Errors
@@ -62,6 +74,33 @@ impl Store {
             return Ok(());
         }
         self.read_block(cid, out)
+    }
+
+    /// The same where that takes no wait for the disk: whether it was done. Where not, nothing is
+    /// known of `out`, and [`Store::read_leaf`] tells what is wrong.
+    pub fn read_leaf_now(&self, cid: &Cid, out: &mut Vec<u8>) -> bool {
+        if self.check_alive().is_err() {
+            return false;
+        }
+        if let Some(bytes) = self.book().staged(cid) {
+            out.clear();
+            out.extend_from_slice(&bytes);
+            return true;
+        }
+        let segments = self.segments_now();
+        let place = segments.iter().rev().find_map(|segment| {
+            let found = match seen(segment, cid) {
+                Some(found) => found,
+                None => place_in(&*self.loaded_table(segment)?, cid),
+            };
+            match found {
+                Found::Place(file, frame) => Some((file, frame)),
+                Found::Absent | Found::Lost => None,
+            }
+        });
+        place.is_some_and(|(file, frame)| {
+            read_checked(&frame, out, |out, offset| file.read_now(out, offset))
+        })
     }
 
     /// `length` bytes from `offset` on of a block, all of which is checked first.
@@ -114,7 +153,7 @@ impl Store {
         for segment in segments.iter().rev() {
             match self.find(segment, cid) {
                 Found::Place(file, frame) => {
-                    if read_checked(file.as_ref(), &frame, out) {
+                    if read_checked(&frame, out, |out, offset| read_whole(&*file, out, offset)) {
                         return Ok(segment.id.number);
                     }
                     tracing::error!(%cid, segment = %segment.id, "a damaged block");
@@ -133,35 +172,28 @@ impl Store {
     }
 
     fn find(&self, segment: &Segment, cid: &Cid) -> Found {
-        let place = segment.read(|content| match content {
-            Content::Open { file, index } => Some(match index.get(cid) {
-                Some(frame) => Found::Place(Arc::clone(file), frame),
-                None => Found::Absent,
-            }),
-            Content::Sealed {
-                filter: Some(filter),
-            } if !filter.may_have(cid.digest()) => Some(Found::Absent),
-            Content::Sealed { .. } => None,
-        });
-        if let Some(place) = place {
+        if let Some(place) = seen(segment, cid) {
             return place;
         }
-        let Some(table) = self.table(segment) else {
-            return Found::Lost;
-        };
-        match table.get(cid) {
-            Some(frame) => Found::Place(Arc::clone(&table.file), frame),
-            None => Found::Absent,
+        match self.table(segment) {
+            Some(table) => place_in(&table, cid),
+            None => Found::Lost,
         }
+    }
+
+    /// The table of a sealed segment, where it is in memory.
+    fn loaded_table(&self, segment: &Segment) -> Option<Arc<Table>> {
+        let table = lock(&self.tables).get(&segment.id.number)?;
+        self.counters.table_hits.add(1);
+        Some(table)
     }
 
     /// The table of a sealed segment; `None` when its file is not there.
     fn table(&self, segment: &Segment) -> Option<Arc<Table>> {
-        let number = segment.id.number;
-        if let Some(table) = lock(&self.tables).get(&number) {
-            self.counters.table_hits.add(1);
+        if let Some(table) = self.loaded_table(segment) {
             return Some(table);
         }
+        let number = segment.id.number;
         let _loading = lock(&self.loading);
         if let Some(table) = lock(&self.tables).get(&number) {
             return Some(table);
@@ -217,11 +249,40 @@ impl Store {
     }
 }
 
+/// What a segment's own memory tells of a block; `None` when its table has to be asked.
+fn seen(segment: &Segment, cid: &Cid) -> Option<Found> {
+    segment.read(|content| match content {
+        Content::Open { file, index } => Some(match index.get(cid) {
+            Some(frame) => Found::Place(Arc::clone(file), frame),
+            None => Found::Absent,
+        }),
+        Content::Sealed {
+            filter: Some(filter),
+        } if !filter.may_have(cid.digest()) => Some(Found::Absent),
+        Content::Sealed { .. } => None,
+    })
+}
+
+fn place_in(table: &Table, cid: &Cid) -> Found {
+    match table.get(cid) {
+        Some(frame) => Found::Place(Arc::clone(&table.file), frame),
+        None => Found::Absent,
+    }
+}
+
+fn read_whole(file: &dyn File, out: &mut [u8], offset: u64) -> io::Result<()> {
+    match file.read_at(out, offset)? {
+        bytes if bytes == out.len() => Ok(()),
+        _ => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
+}
+
 /// Whether a block is as it was written. What `out` held is written over, not zeroed first.
-fn read_checked(file: &dyn File, frame: &Frame, out: &mut Vec<u8>) -> bool {
+fn read_checked(
+    frame: &Frame,
+    out: &mut Vec<u8>,
+    read: impl FnOnce(&mut [u8], u64) -> io::Result<()>,
+) -> bool {
     out.resize(frame.length as usize, 0);
-    let is_whole = file
-        .read_at(out, frame.payload())
-        .is_ok_and(|bytes| bytes == out.len());
-    is_whole && billet_segment::crc(out) == frame.crc
+    read(out, frame.payload()).is_ok() && billet_segment::crc(out) == frame.crc
 }

@@ -170,6 +170,7 @@ fn a_failed_sync_ends_all_writing_for_good() {
         let (tell, told) = std::sync::mpsc::channel();
         store.on_fatal(move |reason| tell.send(reason.to_owned()).unwrap());
         assert!(told.try_recv().unwrap().contains("sync of"));
+        assert!(!any_look_now(store));
         for answer in every_look(store) {
             assert!(matches!(answer, Err(StoreError::Fatal(_))), "{answer:?}");
         }
@@ -197,6 +198,12 @@ fn every_look(store: &Arc<Store>) -> Vec<Result<(), StoreError>> {
         store.read_leaf(&leaf, &mut Vec::new()),
         store.read_leaf_range(&leaf, 0, 1).map(drop),
     ]
+}
+
+/// Whether anything is told at once.
+fn any_look_now(store: &Store) -> bool {
+    let (leaf, _) = common::leaf("one", 100);
+    store.block_now(&leaf).is_some() || store.read_leaf_now(&leaf, &mut Vec::new())
 }
 
 #[test]

@@ -37,6 +37,14 @@ impl File for SimFile {
         Ok(length)
     }
 
+    fn read_now(&self, out: &mut [u8], offset: u64) -> io::Result<()> {
+        let wanted = out.len();
+        match self.read_at(out, offset)? {
+            bytes if bytes == wanted => Ok(()),
+            _ => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let mut world = self.sim.world();
         let offset = usize::try_from(offset).unwrap_or(usize::MAX);

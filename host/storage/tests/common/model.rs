@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use billet_block::Cid;
+use billet_block::{Cid, Codec};
 use billet_segment::CLAIM_AGE_MAX_MS;
 use billet_storage::sim::Sim;
 use billet_storage::{ClaimId, CommitRequest, Config, RowChange, State, Store, StoreError};
@@ -419,6 +419,12 @@ impl Runner {
                 Ok(&bytes),
                 "I3: a block of {log}"
             );
+            // A body's block was read just now, so its table is in memory.
+            let mut out = b"left over".to_vec();
+            let now = store.read_leaf_now(&cid, &mut out);
+            assert!(now || cid.codec() != Codec::Raw, "I3: {cid} at once");
+            assert!(!now || out == bytes, "I3: a block of {log}, at once");
+            assert!(store.block_now(&cid).is_none_or(|found| found == bytes));
         }
         LogState {
             commit: Some(head.commit),
