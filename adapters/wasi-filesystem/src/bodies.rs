@@ -53,6 +53,15 @@ impl Guest for Adapter {
         });
         Ok((reader, told))
     }
+
+    async fn document(content: Vec<u8>) -> StreamReader<u8> {
+        let (mut writer, reader) = wit_stream::new::<u8>();
+        spawn_local(async move {
+            // What is left over belongs to somebody who does not read any more.
+            let _ = writer.write_all(content).await;
+        });
+        reader
+    }
 }
 
 /// A body on its way in.

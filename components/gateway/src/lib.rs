@@ -50,7 +50,7 @@ impl Guest for Gateway {
         let outcome = serve(head, Body::new(request), &ids).await;
         let reply =
             outcome.unwrap_or_else(|failure| Reply::failure(&failure, is_head, &resource, &ids));
-        reply.send(&resource, ids)
+        reply.send(&resource, ids).await
     }
 }
 

@@ -5,6 +5,7 @@ use billet_s3::S3Error;
 use billet_s3::xml::response::DECLARATION;
 use wit_bindgen::{FutureReader, StreamReader, spawn_local};
 
+use crate::bindings::billet::store::bodies;
 use crate::bindings::billet::store::types::StoreError;
 use crate::bindings::wasi::http::types::{ErrorCode, Fields, HeaderError, Response, Trailers};
 use crate::bindings::{wit_future, wit_stream};
@@ -121,7 +122,7 @@ impl Reply {
     }
 
     /// Hands the answer to the host. The tasks that this starts end with the transmission.
-    pub(crate) fn send(mut self, resource: &str, ids: Ids) -> Result<Response, ErrorCode> {
+    pub(crate) async fn send(mut self, resource: &str, ids: Ids) -> Result<Response, ErrorCode> {
         self = self
             .header("x-amz-request-id", ids.request())
             .header("x-amz-id-2", ids.host());
@@ -142,7 +143,9 @@ impl Reply {
         let fields = fields(&self.headers)?;
         let response = match self.content {
             Content::Empty | Content::Absent { .. } => start(fields, None),
-            Content::Document(text) => start_document(fields, text),
+            Content::Document(text) => {
+                start(fields, Some(bodies::document(text.into_bytes()).await))
+            }
             Content::Stream { bytes, failure, .. } => start_stream(fields, bytes, failure),
             Content::Late { work, every_ms } => {
                 start_late(fields, work, every_ms, resource.to_owned(), ids)
@@ -179,19 +182,11 @@ fn fields(headers: &[(String, Vec<u8>)]) -> Result<Fields, ErrorCode> {
 /// A response whose trailers say at once that all is well.
 fn start(fields: Fields, bytes: Option<StreamReader<u8>>) -> Response {
     let (trailers, told) = wit_future::new::<Result<Option<Trailers>, ErrorCode>>(|| Ok(None));
-    drop(trailers);
     // Nobody waits for the transmission: whatever is still to be written keeps the instance.
     let (response, _sent) = Response::new(fields, bytes, told);
-    response
-}
-
-fn start_document(fields: Fields, text: String) -> Response {
-    let (mut writer, reader) = wit_stream::new::<u8>();
-    let response = start(fields, Some(reader));
-    spawn_local(async move {
-        // What is left over belongs to a client that went away.
-        let _ = writer.write_all(text.into_bytes()).await;
-    });
+    // Not before the response is there: a host that takes no trailers has said so by then, and
+    // nothing is left to do here.
+    drop(trailers);
     response
 }
 
@@ -247,16 +242,12 @@ fn start_stream(
 ) -> Response {
     let (trailers, told) =
         wit_future::new::<Result<Option<Trailers>, ErrorCode>>(|| Err(internal()));
-    let (response, sent) = Response::new(fields, Some(bytes), told);
-    let mut verdict = spawn_local(async move {
+    let (response, _sent) = Response::new(fields, Some(bytes), told);
+    // Whoever writes the bytes tells the failure at their end, so this lasts as long as they do.
+    spawn_local(async move {
         let end = failure.await.map(|()| None).map_err(|_| internal());
         // A host whose own stream this is has closed the future unread: it knows already.
         let _ = trailers.write(end).await;
-    });
-    // Without a task that waits for this, the host may drop the instance in mid-body.
-    spawn_local(async move {
-        let _ = sent.await;
-        verdict.cancel();
     });
     response
 }

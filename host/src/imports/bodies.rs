@@ -2,6 +2,7 @@
 //!
 //! Must never hold more of a body than a few leaves.
 
+use http_body_util::{BodyExt, Full};
 use wasmtime::component::{Accessor, FutureReader, StreamReader};
 
 use super::{get, put};
@@ -30,5 +31,13 @@ impl bodies::HostWithStore<Guest> for Host {
         rest: Option<StreamReader<Span>>,
     ) -> wasmtime::Result<Result<Stream, StoreError>> {
         get::get(accessor, first, rest).await
+    }
+
+    async fn document(
+        accessor: &Accessor<Guest, Self>,
+        content: Vec<u8>,
+    ) -> wasmtime::Result<StreamReader<u8>> {
+        let body = Full::new(content.into()).map_err(|never| match never {});
+        accessor.with(|mut access| get::stream_of(&mut access, body.boxed_unsync()))
     }
 }
