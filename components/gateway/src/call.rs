@@ -4,11 +4,13 @@
 use billet_s3::Code;
 use billet_s3::head::RequestHead;
 use billet_s3::headers;
+use billet_s3::operation::require_null_version;
 use billet_s3::target::Target;
 
 use crate::bindings::billet::bucket::buckets;
 use crate::bindings::billet::bucket::changes::{self, Done, Op};
-use crate::bindings::billet::bucket::types::{Bucket, Refusal};
+use crate::bindings::billet::bucket::objects;
+use crate::bindings::billet::bucket::types::{Bucket, Object, Refusal};
 use crate::bindings::billet::store::durability::Level;
 use crate::convert;
 use crate::durable;
@@ -70,11 +72,28 @@ impl Call {
     /// The bucket, if it is the caller's.
     pub(crate) async fn own_bucket(&self) -> Result<Bucket> {
         let bucket = self.own_bucket_named(self.bucket()).await?;
-        let expected = headers::expected_bucket_owner(&self.head)?;
-        if expected.is_some_and(|expected| expected != bucket.owner) {
-            return Err(Code::AccessDenied.into());
-        }
+        self.check_expected(&bucket)?;
         Ok(bucket)
+    }
+
+    /// The object and its bucket, if that is the caller's and the version is the only one.
+    pub(crate) async fn own_object(&self, version_id: Option<&str>) -> Result<(Bucket, Object)> {
+        if version_id.is_some() {
+            self.own_bucket().await?;
+            require_null_version(self.key(), version_id)?;
+        }
+        match objects::lookup(self.bucket().to_owned(), self.key().to_owned()).await {
+            Ok((bucket, object)) => {
+                self.check_owner(&bucket)?;
+                self.check_expected(&bucket)?;
+                Ok((bucket, object))
+            }
+            Err(refusal) => {
+                // Which keys there are is nobody else's business.
+                self.own_bucket().await?;
+                Err(self.place().refusal(refusal))
+            }
+        }
     }
 
     /// A bucket by name, if it is the caller's.
@@ -85,10 +104,24 @@ impl Call {
         };
         let bucket = buckets::head(name.to_owned()).await;
         let bucket = bucket.map_err(|refusal| place.refusal(refusal))?;
+        self.check_owner(&bucket)?;
+        Ok(bucket)
+    }
+
+    fn check_owner(&self, bucket: &Bucket) -> Result<()> {
         if bucket.owner != self.identity.id() {
             return Err(Code::AccessDenied.into());
         }
-        Ok(bucket)
+        Ok(())
+    }
+
+    /// Whether the bucket is whose the client takes it to be.
+    fn check_expected(&self, bucket: &Bucket) -> Result<()> {
+        let expected = headers::expected_bucket_owner(&self.head)?;
+        if expected.is_some_and(|expected| expected != bucket.owner) {
+            return Err(Code::AccessDenied.into());
+        }
+        Ok(())
     }
 
     /// Does one change and waits until it is as safe as was asked for.

@@ -27,7 +27,10 @@ const SPANS_MAX: u32 = 4096;
 const MANIFESTS_TOGETHER: usize = 32;
 
 impl Guest for Mst {
-    async fn lookup(log: String, key: String) -> Result<types::Object, types::Refusal> {
+    async fn lookup(
+        log: String,
+        key: String,
+    ) -> Result<(types::Bucket, types::Object), types::Refusal> {
         lookup(&log, &key).await.map_err(convert::refusal)
     }
 
@@ -97,12 +100,14 @@ impl Guest for Mst {
     }
 }
 
-async fn lookup(log: &str, key: &str) -> Result<types::Object, Refusal> {
+async fn lookup(log: &str, key: &str) -> Result<(types::Bucket, types::Object), Refusal> {
     let mut view = View::new(&CACHES);
     let (standing, _) = standing(log).await?;
     settle(log, &mut view, |view| {
+        let (state, head) = live_state(view, &standing)?;
         let object = find(view, &standing, key)?;
-        Ok(convert::object(&object, leading_spans(view, &object)?))
+        let object = convert::object(&object, leading_spans(view, &object)?);
+        Ok((convert::bucket(log, head, &state), object))
     })
     .await
 }

@@ -1,11 +1,9 @@
 //! ACLs, which are switched off: there is one, and no other can be put. It must never answer for a
 //! bucket or an object that is not there.
 
-use billet_s3::operation::require_null_version;
 use billet_s3::xml::request::{self, SMALL_BODY_MAX_BYTES};
 use billet_s3::xml::response;
 
-use crate::bindings::billet::bucket::objects;
 use crate::bindings::billet::bucket::types::Bucket;
 use crate::call::Call;
 use crate::convert;
@@ -39,10 +37,7 @@ pub(crate) async fn put_object(
 
 /// The bucket of an object that is there.
 async fn object(call: &Call, version_id: Option<String>) -> Result<Bucket> {
-    let bucket = call.own_bucket().await?;
-    require_null_version(call.key(), version_id.as_deref())?;
-    let object = objects::lookup(bucket.name.clone(), call.key().to_owned()).await;
-    object.map_err(|refusal| call.place().refusal(refusal))?;
+    let (bucket, _) = call.own_object(version_id.as_deref()).await?;
     Ok(bucket)
 }
 

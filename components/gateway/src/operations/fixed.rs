@@ -4,7 +4,6 @@
 use billet_s3::operation::Fixed;
 use billet_s3::xml::response;
 
-use crate::bindings::billet::bucket::objects;
 use crate::call::Call;
 use crate::refusal::Result;
 use crate::reply::Reply;
@@ -15,9 +14,7 @@ pub(crate) async fn of_bucket(call: &Call, answer: Fixed) -> Result<Reply> {
 }
 
 pub(crate) async fn of_object(call: &Call, answer: Fixed) -> Result<Reply> {
-    let bucket = call.own_bucket().await?;
-    let object = objects::lookup(bucket.name, call.key().to_owned()).await;
-    object.map_err(|refusal| call.place().refusal(refusal))?;
+    call.own_object(None).await?;
     told(answer)
 }
 

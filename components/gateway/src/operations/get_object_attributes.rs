@@ -1,10 +1,9 @@
 //! GetObjectAttributes. It must never tell more than was asked for.
 
 use billet_s3::date;
-use billet_s3::operation::{GetObjectAttributes, require_null_version};
+use billet_s3::operation::GetObjectAttributes;
 use billet_s3::xml::response::{self, AttributeParts, AttributesResult, ListedPart};
 
-use crate::bindings::billet::bucket::objects;
 use crate::bindings::billet::bucket::types::{Object, PartSize};
 use crate::call::Call;
 use crate::convert;
@@ -12,11 +11,9 @@ use crate::refusal::Result;
 use crate::reply::Reply;
 
 pub(crate) async fn handle(call: &Call, asked: GetObjectAttributes) -> Result<Reply> {
-    let bucket = call.own_bucket().await?;
+    call.own_bucket().await?;
     asked.require_any()?;
-    require_null_version(call.key(), asked.version_id.as_deref())?;
-    let object = objects::lookup(bucket.name, call.key().to_owned()).await;
-    let object = object.map_err(|refusal| call.place().refusal(refusal))?;
+    let (_, object) = call.own_object(asked.version_id.as_deref()).await?;
     let (parts, truncated) = page(&asked, &object);
     let parts = AttributeParts {
         total: u32::try_from(object.parts.len()).unwrap_or(u32::MAX),

@@ -1,12 +1,11 @@
 //! GetObject and HeadObject, which differ in their body alone. It must never send bytes that the
 //! conditions forbid, nor a checksum of other bytes than those sent.
 
-use billet_s3::operation::{GetObject, ResponseOverrides, require_null_version};
+use billet_s3::operation::{GetObject, ResponseOverrides};
 use billet_s3::range::Range;
 use billet_s3::{Code, S3Error, date, etag};
 
 use crate::attributes;
-use crate::bindings::billet::bucket::objects;
 use crate::bindings::billet::bucket::types::{Checksum, ChecksumKind, Object};
 use crate::call::Call;
 use crate::refusal::Result;
@@ -21,10 +20,7 @@ struct Selection {
 }
 
 pub(crate) async fn handle(call: &Call, asked: GetObject, is_head: bool) -> Result<Reply> {
-    let bucket = call.own_bucket().await?;
-    require_null_version(call.key(), asked.version_id.as_deref())?;
-    let object = objects::lookup(bucket.name, call.key().to_owned()).await;
-    let object = object.map_err(|refusal| call.place().refusal(refusal))?;
+    let (_, object) = call.own_object(asked.version_id.as_deref()).await?;
     match asked
         .conditions
         .check_read(&object.etag, object.time_ms, call.now_ms)

@@ -28,7 +28,7 @@ pub(crate) async fn find(
         ..call.place()
     };
     let object = objects::lookup(bucket.name, source.key.clone()).await;
-    let object = object.map_err(|refusal| place.refusal(refusal))?;
+    let (_, object) = object.map_err(|refusal| place.refusal(refusal))?;
     conditions.check_copy_source(&object.etag, object.time_ms, call.now_ms)?;
     Ok(object)
 }

@@ -31,7 +31,7 @@ pub(crate) async fn early(
     };
     let found = objects::lookup(bucket.name.clone(), call.key().to_owned()).await;
     let etag = match found {
-        Ok(object) => Some(object.etag),
+        Ok((_, object)) => Some(object.etag),
         Err(Refusal::NoSuchKey) => None,
         Err(other) => return Err(call.place().refusal(other)),
     };
