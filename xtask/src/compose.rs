@@ -66,7 +66,7 @@ pub fn composed(adapter: &str) -> PathBuf {
     crate::target().join(format!("compose/billet-{adapter}.wasm"))
 }
 
-/// The folder of the components that the native host runs: where its release build makes them, or
+/// The folder of the components that the native host runs: where its build makes them, or
 /// where it is told to take them from.
 fn shared_components() -> PathBuf {
     std::env::var_os("BILLET_COMPONENTS").map_or_else(
@@ -81,7 +81,7 @@ fn shared_components() -> PathBuf {
 /// # Errors
 /// The part that differs, or a file that is not there.
 pub fn check_shared(adapter: &str) -> Result<(), String> {
-    let holders = [crate::target().join("release/billet"), composed(adapter)];
+    let holders = [crate::tested("billet"), composed(adapter)];
     let holders = holders.map(|path| match std::fs::read(&path) {
         Ok(bytes) => Ok((path, bytes)),
         Err(error) => Err(format!("{}: {error}", path.display())),

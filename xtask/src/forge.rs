@@ -26,13 +26,13 @@ pub struct Network {
 }
 
 impl Network {
-    /// Starts `target/release/forge-peer` on a new folder and has it make a space, whose key goes
+    /// Starts `target/testing/forge-peer` on a new folder and has it make a space, whose key goes
     /// where a daemon on the folder `store` looks for it.
     ///
     /// # Errors
     /// A sentence when it cannot be started.
     pub fn start(folder: &Path, store: &Path) -> Result<Self, String> {
-        let program = crate::target().join("release/forge-peer");
+        let program = crate::tested("forge-peer");
         let failed = |path: &Path, error: std::io::Error| format!("{}: {error}", path.display());
         let keys = store.join("keys");
         std::fs::create_dir_all(&keys).map_err(|error| failed(&keys, error))?;
@@ -60,12 +60,12 @@ impl Network {
         Ok(network)
     }
 
-    /// Starts `target/release/billet` on a folder, with this network and more settings.
+    /// Starts `target/testing/billet` on a folder, with this network and more settings.
     ///
     /// # Errors
     /// A sentence when it cannot be started.
     pub fn daemon(&self, store: &Path, settings: &[(&str, &str)]) -> Result<Daemon, String> {
-        let program = crate::target().join("release/billet");
+        let program = crate::tested("billet");
         let told = |name: &str| text(&self.state, name);
         let of_network = ["service_url", "service_did", "indexer_url", "indexer_did"];
         let of_network = of_network.map(|name| format!("ship.{name}={}", told(name)));

@@ -29,6 +29,14 @@ pub fn target() -> PathBuf {
     folder.unwrap_or_else(|| root().join("target"))
 }
 
+/// The profile of all that is tested; what is measured is built as users build it.
+pub const TESTING: &str = "testing";
+
+/// Where a program lies that tests start.
+pub fn tested(program: &str) -> PathBuf {
+    target().join(TESTING).join(program)
+}
+
 /// The names of the integration tests of the package in `folder`.
 ///
 /// # Errors

@@ -13,13 +13,13 @@ cargo xtask TASK
   second-host
           the composed component with the directory adapter on a stock WASI host
   clients [--second | --endpoint URL] [FILES]
-          stock S3 clients against target/release/billet (needs aws and boto3), against the second
+          stock S3 clients against target/testing/billet (needs aws and boto3), against the second
           host, or against what runs at URL with the key pair in AWS_ACCESS_KEY_ID and
           AWS_SECRET_ACCESS_KEY
   conformance [--second | --endpoint URL] [GROUP or CASE]
           the suite of versitygw against the same (needs Go)
   oracles
-          roots, exports, CIDs and shipped indexes of target/release/billet beside those of other
+          roots, exports, CIDs and shipped indexes of target/testing/billet beside those of other
           programs, which are installed by pip and npm (needs Python and Node)
   forge-demo [FILES [WINDOW]]
           files shipped to a network on loopback, let go here, and read back from there (needs aws)
@@ -76,7 +76,7 @@ const GUESTS: [&str; 6] = [
 
 fn lint() -> Result<(), String> {
     cargo(&["fmt", "--all", "--check"])?;
-    let mut native = vec!["clippy", "--release", "--all-targets"];
+    let mut native = vec!["clippy", "--profile", xtask::TESTING, "--all-targets"];
     native.extend(all_but(&GUESTS));
     native.extend(DENY_WARNINGS);
     cargo(&native)?;
@@ -106,31 +106,31 @@ const RUNTIME: [&str; 3] = ["billet-host", "billet-wasi-host", "billet-bench"];
 
 const ADAPTER: &str = "wasi-filesystem";
 
-/// Composes first, since the second host's tests need the component. Leaves `target/release/billet`
+/// Composes first, since the second host's tests need the component. Leaves `target/testing/billet`
 /// behind, which the tests start.
 fn test() -> Result<(), String> {
     xtask::compose::run(Some(ADAPTER))?;
-    let mut runtime = vec!["test", "--release"];
+    let mut runtime = vec!["test", "--profile", xtask::TESTING];
     runtime.extend(RUNTIME.iter().flat_map(|package| ["-p", package]));
     cargo(&runtime)?;
     xtask::compose::check_shared(ADAPTER)?;
-    let mut rest = vec!["test", "--release"];
+    let mut rest = vec!["test", "--profile", xtask::TESTING];
     rest.extend(all_but(&GUESTS));
     rest.extend(RUNTIME.iter().flat_map(|package| ["--exclude", package]));
     // Some of the rest start the daemon, which was built by now.
-    let daemon = xtask::target().join("release/billet");
+    let daemon = xtask::tested("billet");
     cargo_with(&rest, &[("BILLET_DAEMON", daemon.as_os_str())])
 }
 
 /// The S3 tests over gateway, mst and the directory adapter on a stock WASI host.
 fn second_host() -> Result<(), String> {
     xtask::compose::run(Some(ADAPTER))?;
-    let mut build = vec!["build", "--release"];
+    let mut build = vec!["build", "--profile", xtask::TESTING];
     build.extend(RUNTIME.iter().flat_map(|package| ["-p", package]));
     cargo(&build)?;
     xtask::compose::check_shared(ADAPTER)?;
     let tests = xtask::test_names("testing/wasi-host")?;
-    let mut test = vec!["test", "--release"];
+    let mut test = vec!["test", "--profile", xtask::TESTING];
     test.extend(RUNTIME.iter().flat_map(|package| ["-p", package]));
     test.extend(tests.iter().flat_map(|name| ["--test", name]));
     cargo(&test)
@@ -139,7 +139,7 @@ fn second_host() -> Result<(), String> {
 /// Builds both sides, apart as [`RUNTIME`] says.
 fn forge_demo(words: &[String]) -> Result<(), String> {
     for package in ["billet-host", "billet-forge-peer"] {
-        cargo(&["build", "--release", "-p", package])?;
+        cargo(&["build", "--profile", xtask::TESTING, "-p", package])?;
     }
     xtask::forge_demo::run(words)
 }

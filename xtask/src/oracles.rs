@@ -26,7 +26,7 @@ pub fn run() -> Result<(), String> {
     // What an earlier run left.
     let _ = std::fs::remove_dir_all(&work);
     std::fs::create_dir_all(&work).map_err(|error| failed(&work, error))?;
-    let (program, store) = (root.join("target/release/billet"), work.join("store"));
+    let (program, store) = (crate::tested("billet"), work.join("store"));
     let network = Network::start(&work.join("network"), &store)?;
     // Everything stays; only where something may go is it counted what still waits.
     let settings = [("ship.window_ms", "1s"), ("ship.retain_bytes", "16GiB")];

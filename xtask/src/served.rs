@@ -8,7 +8,7 @@ use std::path::Path;
 use billet_client::daemon::{ACCESS_KEY, Daemon, SECRET_KEY};
 use billet_client::second::SecondHost;
 
-use crate::{compose, target};
+use crate::{compose, tested};
 
 /// The adapter that the second host runs.
 const ADAPTER: &str = "wasi-filesystem";
@@ -16,9 +16,9 @@ const ADAPTER: &str = "wasi-filesystem";
 /// Which server is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wanted {
-    /// `target/release/billet`, as it is.
+    /// `target/testing/billet`, as it is.
     Daemon,
-    /// The composed component on `target/release/billet-wasi-host`.
+    /// The composed component on `target/testing/billet-wasi-host`.
     Second,
     /// One that runs; its key pair is in `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`.
     Endpoint(String),
@@ -51,14 +51,13 @@ impl Wanted {
             let _ = std::fs::remove_dir_all(folder);
             std::fs::create_dir_all(folder)
         };
-        let release = target().join("release");
         let started = match self {
             Self::Daemon => fresh()
-                .and_then(|()| Daemon::start(&release.join("billet"), folder, &[]))
+                .and_then(|()| Daemon::start(&tested("billet"), folder, &[]))
                 .map(Served::Daemon),
             Self::Second => fresh()
                 .and_then(|()| {
-                    let program = release.join("billet-wasi-host");
+                    let program = tested("billet-wasi-host");
                     SecondHost::start(&program, &compose::composed(ADAPTER), folder, None)
                 })
                 .map(Served::Second),
