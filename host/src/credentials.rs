@@ -6,8 +6,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::Read;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -16,6 +14,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use crate::private_file::{self, PrivateFileError};
 use crate::traits::{Credentials, Principal, Refusal, Signature};
 
 /// The owner of everything where a key pair names none.
@@ -28,23 +27,9 @@ const SECRET_OF_NOBODY: &str = "0000000000000000000000000000000000000000";
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CredentialsError {
-    /// The file cannot be read or written.
-    #[error("{path}: {source}", path = .path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// Others can read the file.
-    #[error("{path} can be read by others (mode {mode:03o}); run: chmod 600 {path}",
-        path = .path.display())]
-    Exposed {
-        /// The file.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
+    /// The file cannot be read or written, or others can read it.
+    #[error(transparent)]
+    File(#[from] PrivateFileError),
     /// The file is not in the expected form.
     #[error("{path}: {reason}", path = .path.display())]
     Malformed {
@@ -160,9 +145,10 @@ impl KeyRing {
     /// Adds the pairs of a file; false where there is none.
     ///
     /// # Errors
-    /// `Exposed` where others can read the file, `Malformed` for anything but key pairs.
+    /// `File` where the file cannot be read or others can read it, `Malformed` for anything but
+    /// key pairs.
     pub fn add_file(&mut self, path: &Path) -> Result<bool, CredentialsError> {
-        let Some(text) = read_private(path)? else {
+        let Some(text) = private_file::read(path, u64::MAX)? else {
             return Ok(false);
         };
         let malformed = |reason: String| CredentialsError::Malformed {
@@ -202,38 +188,11 @@ struct FileEntry {
     disabled: bool,
 }
 
-/// The text of a file that only its owner may read; none where it does not exist.
-fn read_private(path: &Path) -> Result<Option<Zeroizing<String>>, CredentialsError> {
-    let io = |source| CredentialsError::Io {
-        path: path.into(),
-        source,
-    };
-    let mut file = match std::fs::File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(io(error)),
-    };
-    let mode = file.metadata().map_err(io)?.mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(CredentialsError::Exposed {
-            path: path.into(),
-            mode,
-        });
-    }
-    let mut text = Zeroizing::new(String::new());
-    file.read_to_string(&mut text).map_err(io)?;
-    Ok(Some(text))
-}
-
 /// Makes a key pair and stores it in a new file of mode 0600, durable before it is told.
 ///
 /// # Errors
-/// `Io` where the file is already there or cannot be written.
+/// `File` where the file is already there or cannot be written.
 pub fn generate(path: &Path) -> Result<KeyPair, CredentialsError> {
-    let io = |source| CredentialsError::Io {
-        path: path.into(),
-        source,
-    };
     let pair = KeyPair::new(&random_text(20, UPPER)?, &random_text(40, ALPHABET)?)?;
     let text = Zeroizing::new(format!(
         "# Key pairs of this store. Keep this file private (mode 0600).\n\
@@ -241,20 +200,7 @@ pub fn generate(path: &Path) -> Result<KeyPair, CredentialsError> {
          [[key]]\naccess_key_id = \"{}\"\nsecret_access_key = \"{}\"\n",
         pair.access_key_id, *pair.secret_access_key,
     ));
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(io)?;
-    std::io::Write::write_all(&mut file, text.as_bytes()).map_err(io)?;
-    // I1: a key that was shown to its owner must still be there after a crash.
-    file.sync_all().map_err(io)?;
-    if let Some(folder) = path.parent() {
-        std::fs::File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(io)?;
-    }
+    private_file::make(path, text.as_bytes())?;
     Ok(pair)
 }
 

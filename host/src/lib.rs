@@ -28,6 +28,7 @@ mod metrics;
 mod mst;
 mod peers;
 mod pools;
+mod private_file;
 mod serve;
 mod settings;
 mod ship;
@@ -36,6 +37,7 @@ pub mod traits;
 mod wire;
 
 pub use engine::Binaries;
+pub use private_file::PrivateFileError;
 pub use serve::{Running, ServeError, serve, start, start_with};
 pub use settings::{Limits, Settings};
 pub use ship::{Keep, KeyError, ShipSettings};

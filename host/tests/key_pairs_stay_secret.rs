@@ -11,6 +11,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use billet_host::PrivateFileError;
 use billet_host::credentials::{CredentialsError, KeyPair, KeyRing, generate};
 use billet_host::first_start::greeting;
 use billet_host::traits::{Credentials, Refusal, Signature};
@@ -82,7 +83,10 @@ fn a_made_key_pair_is_private_and_read_back() {
     );
     assert!(KeyRing::default().add_file(&path).unwrap());
     assert!(
-        matches!(generate(&path), Err(CredentialsError::Io { .. })),
+        matches!(
+            generate(&path),
+            Err(CredentialsError::File(PrivateFileError::Io { .. }))
+        ),
         "made twice"
     );
     let text = greeting(&pair, &path, "http://127.0.0.1:9000", "us-east-1");
@@ -106,7 +110,10 @@ fn a_file_that_others_can_read_or_that_says_something_else_is_refused() {
     assert!(written(folder.path(), good, 0o600).unwrap());
     assert!(matches!(
         written(folder.path(), good, 0o640),
-        Err(CredentialsError::Exposed { mode: 0o640, .. })
+        Err(CredentialsError::File(PrivateFileError::Exposed {
+            mode: 0o640,
+            ..
+        }))
     ));
     let twice = good.repeat(2);
     let typo = good.replace("access_key_id", "acces_key_id");

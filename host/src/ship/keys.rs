@@ -3,35 +3,20 @@
 //! Must never log a key, keep one behind a dropped value, or use a file that others can read.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use billet_key::{Did, Ed25519Signer, KEY_FILE_BYTES_MAX, Seed, Signer};
 use zeroize::Zeroizing;
 
+use crate::private_file::{self, PrivateFileError};
+
 /// Why a key cannot be used. No variant holds one.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// The file cannot be read or written.
-    #[error("{path}: {source}", path = .path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// Others can read the file.
-    #[error("{path} can be read by others (mode {mode:03o}); run: chmod 600 {path}",
-        path = .path.display())]
-    Exposed {
-        /// The file.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
+    /// The file cannot be read or written, or others can read it.
+    #[error(transparent)]
+    File(#[from] PrivateFileError),
     /// Neither PKCS#8 in PEM nor the tagged form, or no Ed25519 key.
     #[error("{path}: {source}", path = .path.display())]
     NotAKey {
@@ -155,10 +140,7 @@ impl Keys {
 fn put_aside(file: &Path, did: &Did) -> Result<PathBuf, KeyError> {
     let stem = file.file_stem().unwrap_or_default().to_string_lossy();
     let aside = file.with_file_name(format!("{stem}-{}.pem", did.name()));
-    let failed = |source| KeyError::Io {
-        path: aside.clone(),
-        source,
-    };
+    let failed = |source| PrivateFileError::io(&aside, source);
     let is_there = read(&aside)?.is_some_and(|key| key.did() == did);
     if !is_there {
         std::fs::hard_link(file, &aside).map_err(failed)?;
@@ -170,24 +152,9 @@ fn put_aside(file: &Path, did: &Did) -> Result<PathBuf, KeyError> {
 
 /// The key in a file, none where there is no file.
 fn read(path: &Path) -> Result<Option<Ed25519Signer>, KeyError> {
-    let failed = |source| KeyError::Io {
-        path: path.to_path_buf(),
-        source,
+    let Some(text) = private_file::read(path, KEY_FILE_BYTES_MAX as u64)? else {
+        return Ok(None);
     };
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed(error)),
-    };
-    let mode = file.metadata().map_err(failed)?.mode() & 0o777;
-    if mode & 0o077 != 0 {
-        let path = path.to_path_buf();
-        return Err(KeyError::Exposed { path, mode });
-    }
-    let mut text = Zeroizing::new(String::new());
-    file.take(KEY_FILE_BYTES_MAX as u64)
-        .read_to_string(&mut text)
-        .map_err(failed)?;
     let seed = Seed::from_file(&text).map_err(|source| not_a_key(path, source))?;
     Ok(Some(Ed25519Signer::new(&seed)))
 }
@@ -204,30 +171,14 @@ fn make(path: &Path) -> Result<Ed25519Signer, KeyError> {
         .map_err(|error| KeyError::NoRandom(error.to_string()))?;
     let seed = Seed::new(*random);
     let pem = seed.to_pem().map_err(|source| not_a_key(path, source))?;
-    write(path, pem.as_bytes()).map_err(|source| KeyError::Io {
-        path: path.to_path_buf(),
-        source,
-    })?;
+    private_file::make(path, pem.as_bytes())?;
     Ok(Ed25519Signer::new(&seed))
-}
-
-fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    let mut file = File::options()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    file.write_all(bytes)?;
-    // What is signed with it is lost with it: the key and its entry are durable before they are
-    // used.
-    file.sync_all()?;
-    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
     use super::*;
 
     #[test]
@@ -243,7 +194,7 @@ mod tests {
         let again = Keys::open(&agent, &space).unwrap();
         assert_eq!(first.did("agent"), again.did("agent"));
         let seed = Seed::new([7; 32]);
-        write(&space, seed.to_text().as_bytes()).unwrap();
+        private_file::make(&space, seed.to_text().as_bytes()).unwrap();
         let both = Keys::open(&agent, &space).unwrap();
         let did = Did::of_key(&seed.public()).to_string();
         assert_eq!(both.names(), ["agent".to_owned(), format!("space:{did}")]);
@@ -282,17 +233,19 @@ mod tests {
 
     #[test]
     fn what_others_can_read_or_is_no_key_is_refused() {
-        use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key");
         make(&path).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
         let exposed = read(&path).unwrap_err();
-        assert!(matches!(exposed, KeyError::Exposed { mode: 0o640, .. }));
+        assert!(matches!(
+            exposed,
+            KeyError::File(PrivateFileError::Exposed { mode: 0o640, .. })
+        ));
         assert!(make(&path).is_err(), "never over another");
         let other = folder.path().join("other");
         let text = b"-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----";
-        write(&other, text).unwrap();
+        private_file::make(&other, text).unwrap();
         assert!(matches!(
             read(&other).unwrap_err(),
             KeyError::NotAKey { .. }
