@@ -7,21 +7,10 @@
     missing_docs
 )]
 
-use billet_s3::query::Query;
-use billet_s3::target::{Domains, Target};
-use billet_s3::{Code, Operation, RequestHead, Result, route};
+mod routing;
 
-fn send(method: &str, path: &str, headers: &[(&str, &str)]) -> Result<Operation> {
-    let (path, query) = path
-        .split_once('?')
-        .map_or((path, None), |(p, q)| (p, Some(q)));
-    let mut head = RequestHead::new(method, path, query);
-    for (name, value) in headers {
-        head.push_header(name, *value);
-    }
-    let target = Target::parse(None, path, &Domains::default())?;
-    route(&head, &target, &Query::parse(query)?, 0)
-}
+use billet_s3::Code;
+use routing::send;
 
 #[test]
 fn framed_bodies_are_for_uploads_alone() {

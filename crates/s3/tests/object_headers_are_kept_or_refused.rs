@@ -8,6 +8,8 @@
     missing_docs
 )]
 
+mod routing;
+
 use std::collections::BTreeMap;
 
 use billet_s3::checksum::Algorithm;
@@ -20,6 +22,7 @@ use billet_s3::query::Query;
 use billet_s3::range::CopyRange;
 use billet_s3::target::{Domains, Target};
 use billet_s3::{Code, ObjectAction, Operation, RequestHead, Result, S3Error, route};
+use routing::send_at;
 
 /// 2026-11-21T12:00:00Z
 const NOW_MS: u64 = 1_795_262_400_000;
@@ -27,15 +30,7 @@ const NOW_MS: u64 = 1_795_262_400_000;
 type Headers<'a> = &'a [(&'a str, &'a str)];
 
 fn send(method: &str, path: &str, headers: Headers<'_>) -> Result<ObjectAction> {
-    let (path, query) = path
-        .split_once('?')
-        .map_or((path, None), |(p, q)| (p, Some(q)));
-    let mut head = RequestHead::new(method, path, query);
-    for (name, value) in headers {
-        head.push_header(name, *value);
-    }
-    let target = Target::parse(None, path, &Domains::default())?;
-    match route(&head, &target, &Query::parse(query)?, NOW_MS)? {
+    match send_at(NOW_MS, method, path, headers)? {
         Operation::Object { action, .. } => Ok(action),
         other => panic!("{}", other.name()),
     }

@@ -7,23 +7,14 @@
     missing_docs
 )]
 
+mod routing;
+
 use billet_s3::operation::Fixed;
 use billet_s3::query::Query;
 use billet_s3::target::{Domains, Target};
-use billet_s3::{BucketAction, Code, ObjectAction, Operation, RequestHead, Result, S3Error, route};
+use billet_s3::{BucketAction, Code, ObjectAction, Operation, RequestHead, S3Error, route};
 use proptest::prelude::*;
-
-fn send(method: &str, path: &str, headers: &[(&str, &str)]) -> Result<Operation> {
-    let (path, query) = path
-        .split_once('?')
-        .map_or((path, None), |(p, q)| (p, Some(q)));
-    let mut head = RequestHead::new(method, path, query);
-    for (name, value) in headers {
-        head.push_header(name, *value);
-    }
-    let target = Target::parse(None, path, &Domains::default())?;
-    route(&head, &target, &Query::parse(query)?, 0)
-}
+use routing::send;
 
 #[test]
 fn every_operation_has_its_request() {
