@@ -18,8 +18,8 @@ mod look;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use billet_client::Client;
 use billet_client::daemon::Daemon;
-use billet_client::{Client, Request};
 use billet_storage::{Kv, RealDisk, RedbKv};
 use serde_json::Value;
 
@@ -37,21 +37,7 @@ fn fill(client: &mut Client) {
         .map(|at| (at / 977) as u8)
         .collect();
     assert_eq!(client.put("/photos/long", &long).unwrap().status, 200);
-    let created = client.send(Request {
-        method: "POST",
-        path: "/photos/parts",
-        query: &[("uploads", "")],
-        ..Request::default()
-    });
-    let upload = created.unwrap().element("UploadId").unwrap();
-    let part = client.send(Request {
-        method: "PUT",
-        path: "/photos/parts",
-        query: &[("partNumber", "1"), ("uploadId", &upload)],
-        body: billet_client::Body::Bytes(b"a part"),
-        ..Request::default()
-    });
-    assert_eq!(part.unwrap().status, 200);
+    look::leave_an_upload_open(client, "/photos/parts");
 }
 
 /// A copy of a store's files.

@@ -16,8 +16,8 @@ mod look;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::Path;
 
+use billet_client::Client;
 use billet_client::daemon::Daemon;
-use billet_client::{Client, Request};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_billet");
 
@@ -38,21 +38,7 @@ fn fill(client: &mut Client) -> String {
     );
     assert_eq!(client.delete("/photos/2026/2.jpg").unwrap().status, 204);
     assert_eq!(client.delete("/gone").unwrap().status, 204);
-    let created = client.send(Request {
-        method: "POST",
-        path: "/photos/parts",
-        query: &[("uploads", "")],
-        ..Request::default()
-    });
-    let upload = created.unwrap().element("UploadId").unwrap();
-    let part = client.send(Request {
-        method: "PUT",
-        path: "/photos/parts",
-        query: &[("partNumber", "1"), ("uploadId", &upload)],
-        body: billet_client::Body::Bytes(b"a part"),
-        ..Request::default()
-    });
-    assert_eq!(part.unwrap().status, 200);
+    look::leave_an_upload_open(client, "/photos/parts");
     let last = client.put("/photos/last\n\u{1b}[2J", b"odd").unwrap();
     last.header("x-billet-root").unwrap().to_owned()
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use billet_client::{Body, Client, Request};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -75,4 +76,23 @@ pub fn segments(folder: &Path, plane: &str) -> Vec<std::path::PathBuf> {
     let names = digests(folder).into_keys();
     let names = names.filter(|name| name.contains(&in_plane) && name.ends_with(".car"));
     names.map(|name| folder.join(name)).collect()
+}
+
+/// Begins an upload in parts, puts one part and leaves it at that.
+pub fn leave_an_upload_open(client: &mut Client, path: &str) {
+    let begun = client.send(Request {
+        method: "POST",
+        path,
+        query: &[("uploads", "")],
+        ..Request::default()
+    });
+    let upload = begun.unwrap().element("UploadId").unwrap();
+    let part = client.send(Request {
+        method: "PUT",
+        path,
+        query: &[("partNumber", "1"), ("uploadId", &upload)],
+        body: Body::Bytes(b"a part"),
+        ..Request::default()
+    });
+    assert_eq!(part.unwrap().status, 200);
 }
