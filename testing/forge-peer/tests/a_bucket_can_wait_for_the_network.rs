@@ -31,12 +31,9 @@ fn level(client: &mut Client, path: &str) -> String {
 
 #[test]
 fn a_bucket_can_wait_for_the_network() {
-    let Some(site) = Site::open(&["ship.window_ms=1h"]) else {
+    let Some((site, _daemon, mut client)) = Site::started(&["ship.window_ms=1h"]) else {
         return;
     };
-    let daemon = site.start();
-    let mut client = daemon.client();
-    put(&mut client, "/bucket", b"", "local");
     assert_eq!(level(&mut client, "/bucket/before"), "local");
     assert!(site.peer.accepted().is_empty(), "a window is an hour");
 

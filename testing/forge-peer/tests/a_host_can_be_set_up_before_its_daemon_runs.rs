@@ -9,22 +9,20 @@
     clippy::indexing_slicing,
     missing_docs
 )]
-#![allow(clippy::arithmetic_side_effects, dead_code, unreachable_pub)]
 
-mod people;
+mod common;
 
-use billet_forge_peer::{Config, Peer};
-use people::{EMAIL, Host, program, put, verdict};
+use common::EMAIL;
+use common::people::{Place, verdict};
+use common::site::put;
 
 #[test]
 fn a_host_can_be_set_up_before_its_daemon_runs() {
-    let Some(program) = program() else {
+    let Some(place) = Place::open() else {
         return;
     };
-    let network = tempfile::tempdir().unwrap();
-    let peer = Peer::start(Config::new(network.path())).unwrap();
-    let host = Host::new(&program, &peer);
-    host.log_in(&peer);
+    let host = place.host();
+    host.log_in(&place.peer);
     let told = host.lines(&["space", "generate", "--provision-to", EMAIL]);
     assert_eq!(
         told.iter().map(verdict).collect::<Vec<_>>(),
@@ -38,18 +36,16 @@ fn a_host_can_be_set_up_before_its_daemon_runs() {
     let daemon = host.serve();
     assert_eq!(host.whoami(), before);
     let mut client = daemon.client();
-    assert_eq!(put(&mut client, "/bucket", b"", "local"), 200);
-    assert_eq!(put(&mut client, "/bucket/key", b"content", "network"), 200);
+    put(&mut client, "/bucket", b"", "local");
+    put(&mut client, "/bucket/key", b"content", "network");
 }
 
 #[test]
 fn without_a_service_each_command_says_what_is_missing() {
-    let Some(program) = program() else {
+    let Some(place) = Place::open() else {
         return;
     };
-    let network = tempfile::tempdir().unwrap();
-    let peer = Peer::start(Config::new(network.path())).unwrap();
-    let mut host = Host::new(&program, &peer);
+    let mut host = place.host();
     host.settings.clear();
     let commands: [&[&str]; 8] = [
         &["login", EMAIL],

@@ -8,29 +8,27 @@
     clippy::indexing_slicing,
     missing_docs
 )]
-#![allow(clippy::arithmetic_side_effects, dead_code, unreachable_pub)]
 
-mod people;
+mod common;
 
 use std::os::unix::fs::PermissionsExt;
 
-use billet_forge_peer::{Config, Peer};
 use billet_ucan::Document;
-use people::{EMAIL, Host, program, put, verdict};
+use common::EMAIL;
+use common::people::{Host, Place, verdict};
+use common::site::put;
 use serde_json::{Value, json};
 
 #[test]
 fn a_login_and_a_space_are_all_that_shipping_needs() {
-    let Some(program) = program() else {
+    let Some(place) = Place::open() else {
         return;
     };
-    let network = tempfile::tempdir().unwrap();
-    let peer = Peer::start(Config::new(network.path())).unwrap();
-    let host = Host::new(&program, &peer);
+    let host = place.host();
     let daemon = host.serve();
     let mut client = daemon.client();
-    assert_eq!(put(&mut client, "/bucket", b"", "local"), 200);
-    assert_eq!(put(&mut client, "/bucket/before", b"before", "local"), 200);
+    put(&mut client, "/bucket", b"", "local");
+    put(&mut client, "/bucket/before", b"before", "local");
 
     let hint = host.whoami()["hints"][0].clone();
     assert_eq!(hint, "no account: billet login EMAIL");
@@ -43,7 +41,7 @@ fn a_login_and_a_space_are_all_that_shipping_needs() {
     assert!(!key_file.exists(), "a key for nothing");
     let refused = host.refusal(&["login", "nobody"]);
     assert!(refused.contains("no address"), "{refused}");
-    host.log_in(&peer);
+    host.log_in(&place.peer);
     let hint = host.whoami()["hints"][0].clone();
     assert_eq!(
         hint,
@@ -77,11 +75,11 @@ fn a_login_and_a_space_are_all_that_shipping_needs() {
     assert_eq!(now["spaces"], expected);
     assert_eq!(now["accounts"][0]["did"], account);
     assert_eq!(now["hints"], json!([]));
-    assert_eq!(now["service"], peer.service_did());
+    assert_eq!(now["service"], place.peer.service_did());
     assert_eq!(host.lines(&["space", "ls"]), host.lines(&["space", "info"]));
 
-    assert_eq!(put(&mut client, "/bucket/after", b"after", "network"), 200);
-    let accepted = peer.accepted();
+    put(&mut client, "/bucket/after", b"after", "network");
+    let accepted = place.peer.accepted();
     assert!(!accepted.is_empty());
     let space = space.as_str().unwrap();
     assert!(accepted.iter().all(|(_, _, owner, _)| owner == space));

@@ -17,12 +17,9 @@ use common::site::{Site, all_bodies_go, bodies_here, complete, put, reads, uploa
 #[test]
 fn a_part_leaves_once_it_is_completed() {
     // A window only where somebody waits for the network.
-    let Some(site) = Site::open(&["ship.window_ms=1h"]) else {
+    let Some((site, daemon, mut client)) = Site::started(&["ship.window_ms=1h"]) else {
         return;
     };
-    let daemon = site.start();
-    let mut client = daemon.client();
-    put(&mut client, "/bucket", b"", "local");
     let parts = [5 << 20, 77].map(common::bytes);
     let (id, tags) = upload(&mut client, "/bucket/object", &parts);
     let other = common::bytes(500);

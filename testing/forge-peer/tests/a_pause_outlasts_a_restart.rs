@@ -8,52 +8,50 @@
     clippy::indexing_slicing,
     missing_docs
 )]
-#![allow(clippy::arithmetic_side_effects, dead_code, unreachable_pub)]
 
-mod people;
+mod common;
 
-use billet_forge_peer::{Config, Peer};
-use people::{EMAIL, Host, metric, program, put, verdict};
+use common::EMAIL;
+use common::people::{Place, verdict};
+use common::site::{metric, put, reads, try_put, until};
 
 #[test]
 fn a_pause_outlasts_a_restart() {
-    let Some(program) = program() else {
+    let Some(place) = Place::open() else {
         return;
     };
-    let network = tempfile::tempdir().unwrap();
-    let peer = Peer::start(Config::new(network.path())).unwrap();
-    let mut host = Host::new(&program, &peer);
+    let mut host = place.host();
     host.settings.push(("ship.retain_bytes", "1".to_owned()));
     host.settings.push(("ship.settle_ms", "500ms".to_owned()));
     let mut daemon = host.serve();
-    host.log_in(&peer);
+    host.log_in(&place.peer);
     host.lines(&["space", "generate", "--provision-to", EMAIL]);
     let mut client = daemon.client();
-    assert_eq!(put(&mut client, "/bucket", b"", "local"), 200);
+    put(&mut client, "/bucket", b"", "local");
     let body = vec![7; 100_000];
-    assert_eq!(put(&mut client, "/bucket/first", &body, "local"), 200);
+    put(&mut client, "/bucket/first", &body, "local");
     let told = host.lines(&["ship", "status", "--watch"]).remove(0);
     assert_eq!(
         told["logs"][0]["published_seq"],
         told["logs"][0]["local_seq"]
     );
-    while metric(&daemon, "billet_segments_retired_total") == 0 {
-        std::thread::yield_now();
-    }
+    until("the segment goes", || {
+        metric(&daemon, "billet_segments_retired_total") > 0
+    });
 
     assert_eq!(verdict(&host.lines(&["ship", "pause"])[0]), "paused");
-    let before = peer.accepted().len();
-    assert_eq!(put(&mut client, "/bucket/second", b"second", "local"), 200);
+    let before = place.peer.accepted().len();
+    put(&mut client, "/bucket/second", b"second", "local");
     assert!(daemon.terminate().unwrap().success());
     let daemon = host.serve();
     let mut client = daemon.client();
     let now = host.lines(&["ship", "status"]).remove(0);
     assert_eq!(now["paused"], true);
-    let status = put(&mut client, "/bucket/third", b"third", "network");
-    assert_eq!(status, 503, "nobody ships it");
-    assert_eq!(peer.accepted().len(), before);
-    let answer = client.get("/bucket/first").unwrap();
-    assert!(answer.body == body, "reads go on");
+    let answer = try_put(&mut client, "/bucket/third", b"third", "network");
+    assert_eq!(answer.status, 503, "nobody ships it");
+    assert_eq!(place.peer.accepted().len(), before);
+    // Reads go on.
+    reads(&mut client, "/bucket/first", &body);
     assert!(metric(&daemon, "billet_network_read_bytes_total") > 0);
 
     assert_eq!(verdict(&host.lines(&["ship", "resume"])[0]), "resumed");
@@ -63,7 +61,7 @@ fn a_pause_outlasts_a_restart() {
         told["logs"][0]["published_seq"],
         told["logs"][0]["local_seq"]
     );
-    assert!(peer.accepted().len() > before);
+    assert!(place.peer.accepted().len() > before);
     assert_eq!(verdict(&host.lines(&["ship", "retry"])[0]), "tried again");
     let table = host.run(&["ship", "status"]);
     let table = String::from_utf8(table.stdout).unwrap();

@@ -17,12 +17,9 @@ use common::site::{Site, put, reads, try_put};
 
 #[test]
 fn a_wait_for_the_network_ends_and_says_so() {
-    let Some(site) = Site::open(&["ship.settle_ms=500ms"]) else {
+    let Some((site, daemon, mut client)) = Site::started(&["ship.settle_ms=500ms"]) else {
         return;
     };
-    let daemon = site.start();
-    let mut client = daemon.client();
-    put(&mut client, "/bucket", b"", "local");
     site.peer.set_all_down(true);
     let (late, quick) = (common::bytes(3_000), common::bytes(3_000));
     let answer = try_put(&mut client, "/bucket/late", &late, "network");

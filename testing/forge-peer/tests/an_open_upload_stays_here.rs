@@ -17,12 +17,9 @@ use common::site::{Site, all_bodies_go, ask, bodies_here, complete, put, reads, 
 #[test]
 fn an_open_upload_stays_here() {
     // A window only where somebody waits for the network.
-    let Some(site) = Site::open(&["ship.window_ms=1h"]) else {
+    let Some((site, mut daemon, mut client)) = Site::started(&["ship.window_ms=1h"]) else {
         return;
     };
-    let mut daemon = site.start();
-    let mut client = daemon.client();
-    put(&mut client, "/bucket", b"", "local");
     let parts = [5 << 20, 99_999].map(common::bytes);
     let (open, tags) = upload(&mut client, "/bucket/open", &parts);
     let (left, _) = upload(&mut client, "/bucket/left", &[common::bytes(88_888)]);

@@ -12,14 +12,12 @@ use billet_forge_peer::caller::{Caller, blob, multihash};
 use billet_forge_peer::cbor::{cid_of, map};
 use billet_forge_peer::token::Draft;
 use billet_forge_peer::{Config, Peer, index, wire};
-use common::{Session, bytes, index_of, peer};
+use common::{Session, bytes, index_of, open};
 use ipld_core::ipld::Ipld;
 
 #[test]
 fn a_blob_is_accepted_once_and_read_back_in_parts() {
-    let folder = tempfile::tempdir().unwrap();
-    let peer = peer(&folder);
-    let session = Session::of_peer(&peer);
+    let (_folder, peer, session) = open();
     let body = bytes(100_000);
     let done = session.upload(&body);
     let read = |start, end| {
@@ -56,9 +54,7 @@ fn a_blob_is_accepted_once_and_read_back_in_parts() {
 
 #[test]
 fn an_add_is_a_new_chain_until_it_is_accepted() {
-    let folder = tempfile::tempdir().unwrap();
-    let peer = peer(&folder);
-    let session = Session::of_peer(&peer);
+    let (_folder, peer, session) = open();
     let body = bytes(5000);
     let add = || session.call("/blob/add", map([("blob", blob(&body))]));
     let (first, second) = (add(), add());
@@ -74,9 +70,7 @@ fn an_add_is_a_new_chain_until_it_is_accepted() {
 
 #[test]
 fn an_index_is_fetched_with_the_authority_that_was_given() {
-    let folder = tempfile::tempdir().unwrap();
-    let peer = peer(&folder);
-    let session = Session::of_peer(&peer);
+    let (_folder, peer, session) = open();
     let body = bytes(3000);
     session.upload(&body);
     let slice = multihash(&body[100..200]);
@@ -107,9 +101,7 @@ fn an_index_is_fetched_with_the_authority_that_was_given() {
 
 #[test]
 fn what_is_removed_is_gone_and_lists_have_pages() {
-    let folder = tempfile::tempdir().unwrap();
-    let peer = peer(&folder);
-    let session = Session::of_peer(&peer);
+    let (_folder, peer, session) = open();
     let done: Vec<_> = (0..3).map(|_| session.upload(&bytes(200))).collect();
     let page = |cursor: Option<&str>| {
         let mut args = vec![("size", Ipld::Integer(2))];

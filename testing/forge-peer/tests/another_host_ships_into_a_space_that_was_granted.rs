@@ -9,29 +9,20 @@
     clippy::indexing_slicing,
     missing_docs
 )]
-#![allow(clippy::arithmetic_side_effects, dead_code, unreachable_pub)]
 
-mod people;
+mod common;
 
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Arc;
 
 use billet_forge_peer::token::{Draft, Token};
-use billet_forge_peer::{Config, Key, Peer, caller, container};
-use people::{EMAIL, Host, program, put, refusal};
+use billet_forge_peer::{Key, caller, container};
+use common::EMAIL;
+use common::people::{Host, Place, refusal};
+use common::site::{keep, put};
 use serde_json::Value;
 
 fn packed(token: Token) -> Vec<u8> {
     container::write_raw(&[Arc::new(token)])
-}
-
-fn write_key(host: &Host, key: &Key) {
-    std::fs::create_dir_all(host.data().join("keys")).unwrap();
-    let mut file = std::fs::File::options();
-    file.write(true).create_new(true).mode(0o600);
-    let mut file = file.open(host.data().join("keys/space.pem")).unwrap();
-    file.write_all(key.pem().as_bytes()).unwrap();
 }
 
 /// Whether a host knows a space that it can use.
@@ -44,19 +35,17 @@ fn is_usable(host: &Host) -> bool {
 
 #[test]
 fn another_host_ships_into_a_space_that_was_granted() {
-    let Some(program) = program() else {
+    let Some(place) = Place::open() else {
         return;
     };
-    let network = tempfile::tempdir().unwrap();
-    let peer = Peer::start(Config::new(network.path())).unwrap();
-    let owner = Host::new(&program, &peer);
+    let owner = place.host();
     let space = Key::random();
-    write_key(&owner, &space);
+    keep(&space, &owner.data());
     let first = owner.serve();
-    owner.log_in(&peer);
+    owner.log_in(&place.peer);
     owner.lines(&["space", "generate", "--provision-to", EMAIL]);
 
-    let mut other = Host::new(&program, &peer);
+    let mut other = place.host();
     other.settings.push(("space", space.did().to_owned()));
     let daemon = other.serve();
     let agent = other.whoami()["agent"].as_str().unwrap().to_owned();
@@ -87,9 +76,9 @@ fn another_host_ships_into_a_space_that_was_granted() {
     assert!(other.feed(&add, &granted.stdout).status.success());
     assert!(is_usable(&other));
     let mut client = daemon.client();
-    assert_eq!(put(&mut client, "/bucket", b"", "local"), 200);
-    assert_eq!(put(&mut client, "/bucket/key", b"content", "network"), 200);
-    let accepted = peer.accepted();
+    put(&mut client, "/bucket", b"", "local");
+    put(&mut client, "/bucket/key", b"content", "network");
+    let accepted = place.peer.accepted();
     assert!(!accepted.is_empty());
     assert!(accepted.iter().all(|(_, _, owner, _)| owner == space.did()));
     drop(first);

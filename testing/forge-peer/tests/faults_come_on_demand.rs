@@ -6,14 +6,15 @@
 
 mod common;
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
-use billet_forge_peer::caller::{address_of, awaited, blob, now, receipt_among, split};
+use billet_forge_peer::caller::{Reply, address_of, awaited, blob, now, receipt_among, split};
 use billet_forge_peer::cbor::map;
 use billet_forge_peer::fault::{Kind, Rule};
-use billet_forge_peer::token::Draft;
-use billet_forge_peer::{Config, Key, Peer, wire};
-use common::{Session, bytes, peer};
+use billet_forge_peer::token::{Draft, Token};
+use billet_forge_peer::{Config, Key, Peer, key, wire};
+use common::{Session, bytes, open};
 
 fn info(session: &Session) -> Result<String, String> {
     let draft = Draft::invocation(session.space.did(), "/space/info", map([]));
@@ -22,20 +23,34 @@ fn info(session: &Session) -> Result<String, String> {
     Ok(reply.outcome())
 }
 
+/// Sets a fault for the next time that this step is come to.
+fn next(peer: &Peer, step: &str, kind: Kind) {
+    peer.fault(Rule::next(step, kind)).unwrap();
+}
+
+fn refused(name: &str) -> Kind {
+    Kind::Refused { name: name.into() }
+}
+
+/// Whether a token is signed by whom it names.
+fn holds(token: &Token) -> bool {
+    let key = key::public(token.iss()).unwrap();
+    key::verifies(&key, token.signed(), token.signature())
+}
+
+/// Where the answer to `/blob/add` says that the body is to go.
+fn put_address(added: &Reply) -> (SocketAddr, String) {
+    let mut tokens = added.tokens.iter();
+    let url = tokens.find_map(|token| address_of(token)).unwrap();
+    split(&url).unwrap()
+}
+
 #[test]
 fn a_call_fails_in_every_way_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let peer = peer(&folder);
-    let session = Session::of_peer(&peer);
+    let (_folder, peer, session) = open();
     let mut done = 0;
     for (kind, seen, effects) in [
-        (
-            Kind::Refused {
-                name: "Full".into(),
-            },
-            Ok("Full"),
-            0,
-        ),
+        (refused("Full"), Ok("Full"), 0),
         (Kind::Timeout { ms: 30 }, Err("reset"), 0),
         (Kind::ResetRequest { at: 0 }, Err("reset"), 0),
         (Kind::ResetRequest { at: 100 }, Err("reset"), 0),
@@ -51,7 +66,7 @@ fn a_call_fails_in_every_way_once() {
         (Kind::WrongReceipt, Err("no receipt"), 1),
         (Kind::Expired { seconds: 100 }, Ok("Expired"), 0),
     ] {
-        peer.fault(Rule::next("/space/info", kind.clone())).unwrap();
+        next(&peer, "/space/info", kind.clone());
         let start = Instant::now();
         match (info(&session), seen) {
             (Ok(outcome), Ok(seen)) => assert_eq!(outcome, seen, "{kind:?}"),
@@ -82,41 +97,26 @@ fn a_call_fails_in_every_way_once() {
 
 #[test]
 fn receipts_can_be_signed_by_the_wrong_ones() {
-    let folder = tempfile::tempdir().unwrap();
-    let peer = peer(&folder);
-    let session = Session::of_peer(&peer);
+    let (_folder, peer, session) = open();
     let call = || session.call("/space/info", map([])).receipt;
-    let holds = |token: &billet_forge_peer::token::Token| {
-        let key = billet_forge_peer::key::public(token.iss()).unwrap();
-        billet_forge_peer::key::verifies(&key, token.signed(), token.signature())
-    };
     assert!(holds(&call()));
-    peer.fault(Rule::next("/space/info", Kind::BadSignature))
-        .unwrap();
+    next(&peer, "/space/info", Kind::BadSignature);
     let damaged = call();
     assert_eq!(
         (damaged.iss(), holds(&damaged)),
         (peer.service_did(), false)
     );
-    peer.fault(Rule::next("/space/info", Kind::StrangerReceipt))
-        .unwrap();
+    next(&peer, "/space/info", Kind::StrangerReceipt);
     let stranger = call();
     assert!(stranger.iss() != peer.service_did() && holds(&stranger));
 }
 
 #[test]
 fn a_put_fails_in_every_way_and_goes_through_in_the_end() {
-    let folder = tempfile::tempdir().unwrap();
-    let peer = peer(&folder);
-    let session = Session::of_peer(&peer);
+    let (_folder, peer, session) = open();
     let body = bytes(200_000);
     let added = session.call("/blob/add", map([("blob", blob(&body))]));
-    let url = added
-        .tokens
-        .iter()
-        .find_map(|token| address_of(token))
-        .unwrap();
-    let (address, path) = split(&url).unwrap();
+    let (address, path) = put_address(&added);
     let put =
         |body: &[u8]| wire::send(address, "PUT", &path, &[], body).map(|answer| answer.status);
     for kind in [
@@ -124,14 +124,12 @@ fn a_put_fails_in_every_way_and_goes_through_in_the_end() {
         Kind::ResetRequest { at: 150_000 },
         Kind::Timeout { ms: 20 },
     ] {
-        peer.fault(Rule::next("put", kind)).unwrap();
+        next(&peer, "put", kind);
         assert!(put(&body).is_err());
     }
-    peer.fault(Rule::next("put", Kind::Status { status: 502 }))
-        .unwrap();
+    next(&peer, "put", Kind::Status { status: 502 });
     assert_eq!(put(&body).unwrap(), 502);
-    peer.fault(Rule::next("put", Kind::Expired { seconds: 90_000 }))
-        .unwrap();
+    next(&peer, "put", Kind::Expired { seconds: 90_000 });
     assert_eq!(put(&body).unwrap(), 404);
     assert_eq!(put(&body[1..]).unwrap(), 400);
     assert_eq!(put(&bytes(200_000)).unwrap(), 400);
@@ -139,17 +137,12 @@ fn a_put_fails_in_every_way_and_goes_through_in_the_end() {
     let answer = wire::send_raw(address, "PUT", &path, &chunked, b"0\r\n\r\n").unwrap();
     assert_eq!(answer.status, 411);
     assert_eq!(peer.counters().blobs_held, 0);
-    peer.fault(Rule::next("put", Kind::LostResponse)).unwrap();
+    next(&peer, "put", Kind::LostResponse);
     assert!(put(&body).is_err());
     let other = bytes(10);
     let added = session.call("/blob/add", map([("blob", blob(&other))]));
-    let url = added
-        .tokens
-        .iter()
-        .find_map(|token| address_of(token))
-        .unwrap();
-    let (address, second) = split(&url).unwrap();
-    peer.fault(Rule::next("put", Kind::Duplicate)).unwrap();
+    let (address, second) = put_address(&added);
+    next(&peer, "put", Kind::Duplicate);
     let answer = wire::send(address, "PUT", &second, &[], &other).unwrap();
     assert_eq!(answer.status, 404, "the second of two equal requests");
     session.upload(&other);
@@ -161,21 +154,15 @@ fn a_put_fails_in_every_way_and_goes_through_in_the_end() {
 
 #[test]
 fn an_accept_that_fails_can_be_concluded_later() {
-    let folder = tempfile::tempdir().unwrap();
-    let peer = peer(&folder);
-    let session = Session::of_peer(&peer);
+    let (_folder, peer, session) = open();
     let body = bytes(3000);
     for kind in [
-        Kind::Refused {
-            name: "AcceptRefused".into(),
-        },
+        refused("AcceptRefused"),
         Kind::Status { status: 500 },
         Kind::LostResponse,
     ] {
-        peer.fault(Rule::next("/blob/accept", kind)).unwrap();
-        let failed = session
-            .caller
-            .upload(session.space.did(), &session.proofs, &body);
+        next(&peer, "/blob/accept", kind);
+        let failed = session.try_upload(&body);
         assert!(failed.unwrap_err().contains("HandlerExecutionError"));
     }
     // The lost answer's effect is there: what follows is an accept of what was accepted.
@@ -185,33 +172,26 @@ fn an_accept_that_fails_can_be_concluded_later() {
 
 #[test]
 fn what_is_served_for_a_task_can_be_spoilt() {
-    let folder = tempfile::tempdir().unwrap();
-    let peer = peer(&folder);
-    let session = Session::of_peer(&peer);
+    let (_folder, peer, session) = open();
     let accept = session.upload(&bytes(64)).accept;
     let poll = || session.caller.poll(accept).unwrap();
     let receipt = || receipt_among(&poll().unwrap(), accept);
     let node = receipt().unwrap().iss().to_owned();
-    peer.fault(Rule::next("receipt", Kind::NoReceipt)).unwrap();
+    next(&peer, "receipt", Kind::NoReceipt);
     assert!(poll().is_none());
-    peer.fault(Rule::next("receipt", Kind::WrongReceipt))
-        .unwrap();
+    next(&peer, "receipt", Kind::WrongReceipt);
     assert!(receipt().is_none());
     for (kind, same) in [(Kind::BadSignature, true), (Kind::StrangerReceipt, false)] {
-        peer.fault(Rule::next("receipt", kind)).unwrap();
+        next(&peer, "receipt", kind);
         let token = receipt().unwrap();
-        let key = billet_forge_peer::key::public(token.iss()).unwrap();
-        let holds = billet_forge_peer::key::verifies(&key, token.signed(), token.signature());
-        assert_eq!((token.iss() == node, holds), (same, !same));
+        assert_eq!((token.iss() == node, holds(&token)), (same, !same));
     }
     assert_eq!(receipt().unwrap().iss(), node);
 }
 
 #[test]
 fn a_retrieval_fails_in_every_way_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let peer = peer(&folder);
-    let session = Session::of_peer(&peer);
+    let (_folder, peer, session) = open();
     let body = bytes(100_000);
     let done = session.upload(&body);
     let read = || {
@@ -231,57 +211,40 @@ fn a_retrieval_fails_in_every_way_once() {
         Kind::Status { status: 503 },
         Kind::StatusAfter { status: 500 },
     ] {
-        peer.fault(Rule::next("retrieve", kind.clone())).unwrap();
+        next(&peer, "retrieve", kind.clone());
         assert!(read().is_err(), "{kind:?}");
     }
     for (kind, status, right, name) in [
         (Kind::WrongBody, 200, false, "ok"),
         (Kind::Delay { ms: 10 }, 200, true, "ok"),
         (Kind::Expired { seconds: 100 }, 200, false, "Expired"),
-        (
-            Kind::Refused {
-                name: "Full".into(),
-            },
-            403,
-            false,
-            "Full",
-        ),
+        (refused("Full"), 403, false, "Full"),
     ] {
-        peer.fault(Rule::next("retrieve", kind)).unwrap();
+        next(&peer, "retrieve", kind);
         let (found, same, receipt) = read().unwrap();
         let outcome = receipt.out().map_or_else(|(name, _)| name, |_| "ok".into());
         assert_eq!((found, same, outcome.as_str()), (status, right, name));
     }
-    peer.fault(Rule::next("retrieve", Kind::StrangerReceipt))
-        .unwrap();
+    next(&peer, "retrieve", Kind::StrangerReceipt);
     assert_ne!(read().unwrap().2.iss(), done.location.iss());
     assert!(read().unwrap().1);
 }
 
 #[test]
 fn a_location_can_be_of_another_space_or_missing() {
-    let folder = tempfile::tempdir().unwrap();
-    let peer = peer(&folder);
-    let session = Session::of_peer(&peer);
-    peer.fault(Rule::next("/blob/accept", Kind::OtherSpace))
-        .unwrap();
+    let (_folder, peer, session) = open();
+    next(&peer, "/blob/accept", Kind::OtherSpace);
     let other = session.upload(&bytes(100)).location;
     assert_ne!(other.sub(), Some(session.space.did()));
-    peer.fault(Rule::next("/blob/accept", Kind::NoLocation))
-        .unwrap();
-    let none = session
-        .caller
-        .upload(session.space.did(), &session.proofs, &bytes(100));
+    next(&peer, "/blob/accept", Kind::NoLocation);
+    let none = session.try_upload(&bytes(100));
     assert_eq!(none.unwrap_err(), "no location commitment");
 }
 
 #[test]
 fn a_strangers_receipt_is_served_before_and_beside_the_real_one() {
-    let folder = tempfile::tempdir().unwrap();
-    let peer = peer(&folder);
-    let session = Session::of_peer(&peer);
-    peer.fault(Rule::next("/blob/add", Kind::ForgedAccept))
-        .unwrap();
+    let (_folder, peer, session) = open();
+    next(&peer, "/blob/add", Kind::ForgedAccept);
     let body = bytes(500);
     let added = session.call("/blob/add", map([("blob", blob(&body))]));
     let accept = awaited(added.receipt.out().unwrap(), "site").unwrap();
@@ -292,12 +255,7 @@ fn a_strangers_receipt_is_served_before_and_beside_the_real_one() {
     };
     let forged = issuers();
     assert_eq!(forged.len(), 1, "the stranger's alone");
-    let url = added
-        .tokens
-        .iter()
-        .find_map(|token| address_of(token))
-        .unwrap();
-    let (address, path) = split(&url).unwrap();
+    let (address, path) = put_address(&added);
     assert_eq!(
         wire::send(address, "PUT", &path, &[], &body)
             .unwrap()
@@ -332,9 +290,7 @@ fn a_strangers_receipt_is_served_before_and_beside_the_real_one() {
 
 #[test]
 fn one_of_two_nodes_lies_or_is_down() {
-    let folder = tempfile::tempdir().unwrap();
-    let peer = peer(&folder);
-    let session = Session::of_peer(&peer);
+    let (_folder, peer, session) = open();
     let body = bytes(4000);
     let done = session.upload(&body);
     let (node, digest, space, size) = peer.accepted().remove(0);
@@ -371,9 +327,7 @@ fn one_of_two_nodes_lies_or_is_down() {
 
 #[test]
 fn clocks_run_ahead() {
-    let folder = tempfile::tempdir().unwrap();
-    let peer = peer(&folder);
-    let session = Session::of_peer(&peer);
+    let (_folder, peer, session) = open();
     peer.set_clock_offset(3600);
     assert_eq!(info(&session).as_deref(), Ok("Expired"));
     peer.set_clock_offset(0);

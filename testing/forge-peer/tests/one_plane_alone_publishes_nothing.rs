@@ -32,12 +32,9 @@ fn times_sent(site: &Site) -> u64 {
 fn one_plane_alone_publishes_nothing() {
     for planes in ["data", "catalog", "none"] {
         let setting = format!("ship.planes={planes}");
-        let Some(mut site) = Site::open(&[&setting]) else {
+        let Some((mut site, mut daemon, mut client)) = Site::started(&[&setting]) else {
             return;
         };
-        let mut daemon = site.start();
-        let mut client = daemon.client();
-        put(&mut client, "/bucket", b"", "local");
         put(&mut client, "/bucket/key", BODY, "local");
         let answer = try_put(&mut client, "/bucket/waits", BODY, "network");
         assert_eq!(

@@ -20,12 +20,9 @@ fn content(number: usize, size: usize) -> Vec<u8> {
 
 #[test]
 fn what_a_daemon_ships_comes_back() {
-    let Some(site) = Site::open(&[]) else {
+    let Some((site, daemon, mut client)) = Site::started(&[]) else {
         return;
     };
-    let daemon = site.start();
-    let mut client = daemon.client();
-    put(&mut client, "/bucket", b"", "local");
     let sizes = [0, 1, 100, 5_000, 1 << 20, (3 << 20) + 5];
     for (number, size) in sizes.into_iter().enumerate() {
         let path = format!("/bucket/object-{number}");

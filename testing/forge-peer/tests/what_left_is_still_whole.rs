@@ -25,12 +25,9 @@ fn error(output: &Output) -> String {
 
 #[test]
 fn what_left_is_still_whole() {
-    let Some(site) = Site::open(&[]) else {
+    let Some((site, mut daemon, mut client)) = Site::started(&[]) else {
         return;
     };
-    let mut daemon = site.start();
-    let mut client = daemon.client();
-    put(&mut client, "/bucket", b"", "local");
     for number in 0..OBJECTS {
         let body = format!("{number} ").repeat(50_000);
         put(

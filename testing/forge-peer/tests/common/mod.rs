@@ -12,8 +12,10 @@
 )]
 
 pub(crate) mod network;
+pub(crate) mod people;
 pub(crate) mod site;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use billet_forge_peer::caller::Caller;
@@ -71,8 +73,16 @@ impl Session {
     }
 
     pub(crate) fn upload(&self, bytes: &[u8]) -> billet_forge_peer::caller::Uploaded {
-        let done = self.caller.upload(self.space.did(), &self.proofs, bytes);
-        done.unwrap()
+        self.try_upload(bytes).unwrap()
+    }
+
+    /// An upload that may fail; why it did.
+    pub(crate) fn try_upload(
+        &self,
+        bytes: &[u8],
+    ) -> Result<billet_forge_peer::caller::Uploaded, String> {
+        let space = self.space.did();
+        self.caller.upload(space, &self.proofs, bytes)
     }
 
     /// Calls a command of the space.
@@ -84,6 +94,23 @@ impl Session {
 
 pub(crate) fn peer(folder: &tempfile::TempDir) -> Peer {
     Peer::start(Config::new(folder.path())).unwrap()
+}
+
+/// A peer of its own, what it keeps its blobs in, and a caller with a space.
+pub(crate) fn open() -> (tempfile::TempDir, Peer, Session) {
+    let folder = tempfile::tempdir().unwrap();
+    let peer = peer(&folder);
+    let session = Session::of_peer(&peer);
+    (folder, peer, session)
+}
+
+/// The daemon's program; none where the test is to be passed over.
+pub(crate) fn program() -> Option<PathBuf> {
+    let program = std::env::var_os("BILLET_DAEMON").map(PathBuf::from);
+    if program.is_none() {
+        eprintln!("passed over: BILLET_DAEMON names no daemon");
+    }
+    program
 }
 
 /// Bytes that no other call returns.

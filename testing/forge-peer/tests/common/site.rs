@@ -53,6 +53,15 @@ impl Site {
         Self::of(settings, peer, service, click)
     }
 
+    /// As [`Site::open`], with a daemon that runs, its client, and the bucket `bucket`.
+    pub(crate) fn started(settings: &[&str]) -> Option<(Self, Daemon, Client)> {
+        let site = Self::open(settings)?;
+        let daemon = site.start();
+        let mut client = daemon.client();
+        put(&mut client, "/bucket", b"", "local");
+        Some((site, daemon, client))
+    }
+
     /// As [`Site::open`], of another peer, which is made in a folder, and of the upload service
     /// that the caller speaks with.
     pub(crate) fn of(
@@ -61,10 +70,7 @@ impl Site {
         service: impl FnOnce(&Peer) -> Caller,
         click: impl FnOnce(&Peer) -> Result<(), String>,
     ) -> Option<Self> {
-        let Some(program) = std::env::var_os("BILLET_DAEMON") else {
-            eprintln!("passed over: BILLET_DAEMON names no daemon");
-            return None;
-        };
+        let program = super::program()?;
         let (blobs, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let peer = peer(blobs.path());
         let caller = service(&peer);
@@ -77,7 +83,7 @@ impl Site {
         let site = Self {
             settings: own.into_iter().chain(given).collect(),
             peer,
-            program: program.into(),
+            program,
             network: Mutex::default(),
             folder,
             _blobs: blobs,
@@ -153,7 +159,7 @@ impl Site {
 }
 
 /// Writes the key of a space where the daemon looks.
-fn keep(space: &Key, data: &Path) {
+pub(crate) fn keep(space: &Key, data: &Path) {
     std::fs::create_dir_all(data.join("keys")).unwrap();
     let mut file = std::fs::File::options();
     file.write(true).create_new(true).mode(0o600);
