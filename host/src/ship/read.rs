@@ -4,6 +4,7 @@
 //! Must never give out or keep a block that was not checked against its CID on arrival (I6).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use billet_block::Cid;
 use billet_storage::{Located, Place, Slot};
@@ -22,6 +23,9 @@ use crate::effects::Effects;
 const RUN_SLOTS: usize = 64;
 const RUN_BYTES: u64 = 4 << 20;
 
+/// Between a fault and the second try.
+const AGAIN: Duration = Duration::from_millis(50);
+
 impl Network {
     /// A block that is not here.
     ///
@@ -37,7 +41,8 @@ impl Network {
         if found.is_empty() {
             return Err(StoreError::NotFound);
         }
-        for located in found {
+        let last = found.len().saturating_sub(1);
+        for (nth, located) in found.iter().enumerate() {
             let flight = self.flight(&located.place);
             // One that takes too long holds up nobody else for longer.
             let _alone = tokio::time::timeout(self.timeout, flight.lock()).await;
@@ -45,7 +50,8 @@ impl Network {
                 effects.metrics.network_hits.add(1);
                 return Ok(bytes);
             }
-            match self.fetch(effects, cid, &located).await {
+            // After a fault another place is asked, if there is one, and else the same again.
+            match self.fetch(effects, cid, located, nth == last).await {
                 Ok(bytes) => return Ok(bytes),
                 Err(error) => {
                     effects.metrics.network_failed.add(1);
@@ -69,12 +75,14 @@ impl Network {
         lock(&self.cache).get(cid)
     }
 
-    /// Fetches a block and its neighbours from one shard; the good ones are kept.
+    /// Fetches a block and its neighbours from one shard; the good ones are kept. With `twice` a
+    /// fault that may pass has it try again, within the same time.
     async fn fetch(
         &self,
         effects: &Effects,
         cid: Cid,
         located: &Located,
+        twice: bool,
     ) -> Result<Bytes, StoreError> {
         let place = located.place;
         let asked = effects.storage.run(move |store| {
@@ -86,10 +94,31 @@ impl Network {
             let cache = lock(&self.cache);
             run_of(slots, |cid| cache.has(cid))
         };
-        let timeout = self.timeout;
-        let bytes = tokio::time::timeout(timeout, self.ask(commitment, &slots));
-        let bytes = bytes.await.map_err(|_| StoreError::Unavailable)??;
+        let fetched = async {
+            match self.attempt(effects, cid, &commitment, &slots).await {
+                Err(error) if twice && may_pass(&error) => {
+                    tracing::info!(%cid, shard = place.shard, ?error, "asked the network again");
+                    tokio::time::sleep(AGAIN).await;
+                    self.attempt(effects, cid, &commitment, &slots).await
+                }
+                done => done,
+            }
+        };
+        let fetched = tokio::time::timeout(self.timeout, fetched).await;
+        fetched.map_err(|_| StoreError::Unavailable)?
+    }
+
+    /// Asks once for these slots; the good ones are kept, the block among them is the answer.
+    async fn attempt(
+        &self,
+        effects: &Effects,
+        cid: Cid,
+        commitment: &[u8],
+        slots: &[Slot],
+    ) -> Result<Bytes, StoreError> {
+        let bytes = self.ask(commitment.to_vec(), slots).await?;
         effects.metrics.network_bytes.add(bytes.len());
+        let slots = slots.to_vec();
         let checked = tokio::task::spawn_blocking(move || check(&slots, &bytes)).await;
         let checked = checked.map_err(|_| StoreError::Unavailable)?;
         let wanted = checked.iter().find(|(found, _)| *found == cid);
@@ -137,6 +166,12 @@ impl Network {
         };
         open("a fetch", fetch).await
     }
+}
+
+/// Whether the same question may have another answer: not where the node says that it does not
+/// have the shard, or where nothing can be asked for.
+const fn may_pass(error: &StoreError) -> bool {
+    matches!(error, StoreError::Unavailable | StoreError::Corrupt(_))
 }
 
 /// The first slots up to the end of their stretch or the first that is here; at least one.
