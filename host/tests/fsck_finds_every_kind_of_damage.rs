@@ -227,17 +227,13 @@ fn rows(scene: &mut Scene) {
         ("head/", "no-head"),
         ("held/", "no-claim"),
         ("segment/", "stray-file"),
+        // Of an upload, and of a part of it.
+        ("row/photos\0u/", "no-row"),
+        ("row/photos\0p/", "no-row"),
     ];
     for (prefix, expected) in kinds {
         let store = scene.store();
-        {
-            let disk = std::sync::Arc::new(RealDisk::new(&store).unwrap());
-            let table = RedbKv::open(disk, "catalog.redb").unwrap();
-            let found = table.scan(prefix.as_bytes(), None, 10).unwrap();
-            assert!(!found.is_empty());
-            let changes: Vec<_> = found.into_iter().map(|(key, _)| (key, None)).collect();
-            table.batch(&changes[changes.len() - 1..]).unwrap();
-        }
+        change(&store, prefix, None);
         let (findings, code) = check(&store);
         assert_eq!(code, 3, "{prefix}: {findings:?}");
         assert!(
@@ -245,4 +241,19 @@ fn rows(scene: &mut Scene) {
             "{prefix}: {findings:?}"
         );
     }
+    let store = scene.store();
+    change(&store, "row/photos\0p/", Some(b"another".to_vec()));
+    let (findings, code) = check(&store);
+    assert_eq!((findings.len(), code), (1, 3), "{findings:?}");
+    assert_eq!(findings[0]["finding"], "no-row");
+    assert_eq!(findings[0]["bucket"], "photos");
+}
+
+/// Puts that in the place of the last row whose key begins so, or deletes it.
+fn change(store: &Path, prefix: &str, value: Option<Vec<u8>>) {
+    let disk = std::sync::Arc::new(RealDisk::new(store).unwrap());
+    let table = RedbKv::open(disk, "catalog.redb").unwrap();
+    let found = table.scan(prefix.as_bytes(), None, 10).unwrap();
+    let (last, _) = found.last().unwrap();
+    table.batch(&[(last.clone(), value)]).unwrap();
 }

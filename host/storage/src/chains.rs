@@ -1,11 +1,13 @@
 //! Walking the commits of each log, and what they hold.
 //!
-//! Must never change anything, nor hold more of a chain than the claims it let go of.
+//! Must never change anything, nor hold more of a chain than the claims it let go of and which rows
+//! it changed.
 
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use billet_segment::{
-    ClaimId, HEAD_PREFIX, HELD_PREFIX, Head, HeldClaim, Record, held_key, name_after,
+    ClaimId, HEAD_PREFIX, HELD_PREFIX, Head, HeldClaim, Record, held_key, name_after, row_key,
 };
 use billet_shard::Keep;
 
@@ -14,23 +16,32 @@ use crate::{Store, StoreError};
 
 const PAGE_ROWS: usize = 1_000;
 
-/// Claims that are remembered of a chain; behind so many nothing is said about claims.
-const RELEASED_MAX: usize = 1 << 20;
+/// Claims, and rows, that are remembered of a chain; behind so many nothing is said about them.
+const LATER_MAX: usize = 1 << 20;
 
-/// Claims that later commits let go of.
+/// Numbers of which so many are remembered.
 #[derive(Default)]
-struct Released(BTreeSet<ClaimId>);
+struct Known(BTreeSet<u64>);
 
-impl Released {
-    fn add(&mut self, claim: ClaimId) {
-        if self.0.len() < RELEASED_MAX {
-            self.0.insert(claim);
+impl Known {
+    fn add(&mut self, number: u64) {
+        if self.0.len() < LATER_MAX {
+            self.0.insert(number);
         }
     }
 
-    fn may_have(&self, claim: ClaimId) -> bool {
-        self.0.len() >= RELEASED_MAX || self.0.contains(&claim)
+    fn may_have(&self, number: u64) -> bool {
+        self.0.len() >= LATER_MAX || self.0.contains(&number)
     }
+}
+
+/// What commits did that are later than the one looked at.
+#[derive(Default)]
+struct Later {
+    /// Claims that they let go of.
+    released: Known,
+    /// Rows that they changed, by a hash: where two have the same, nothing is said of the older.
+    rows: Known,
 }
 
 impl Store {
@@ -62,7 +73,7 @@ impl Store {
 
     fn walk_chain(&self, log: &str, head: &Head, watch: &mut dyn Watch) -> Option<String> {
         let (mut next, mut seq) = (Some(head.commit), head.seq);
-        let mut released = Released::default();
+        let mut later = Later::default();
         while let Some(commit) = next {
             let record = match self.record(&commit) {
                 Ok(record) => record,
@@ -73,18 +84,14 @@ impl Store {
             if record.log != log || record.seq != seq {
                 return Some(format!("{commit} is not commit {seq} of this log"));
             }
-            if let Some(claim) = self.lost_claim(&record, &mut released) {
-                // A commit since may have let go of it.
-                let now = self.newest(log).ok().flatten();
-                if now.is_some_and(|now| now.seq == head.seq) {
-                    watch.found(Finding {
-                        kind: FindingKind::NoClaim,
-                        log: Some(log.to_owned()),
-                        path: None,
-                        what: format!("commit {seq} holds the claim {claim:x}, whose row is gone"),
-                    });
-                }
-            }
+            let lost = self.lost_claim(&record, &mut later.released);
+            let lost = lost.map(|claim| {
+                let what = format!("commit {seq} holds the claim {claim:x}, whose row is gone");
+                (FindingKind::NoClaim, what)
+            });
+            let rows = self.lost_rows(&record, &mut later.rows);
+            let rows = rows.into_iter().map(|what| (FindingKind::NoRow, what));
+            self.tell_lost(log, head, lost.into_iter().chain(rows), watch);
             next = record.prev;
             seq = seq.saturating_sub(1);
             if seq.is_multiple_of(1 << 12) && !watch.progress(0, 0) {
@@ -94,8 +101,29 @@ impl Store {
         (seq > 0).then(|| format!("no commit before {}", seq + 1))
     }
 
+    /// Tells what the table does not have, unless a commit since may have let go of it.
+    fn tell_lost(
+        &self,
+        log: &str,
+        head: &Head,
+        lost: impl Iterator<Item = (FindingKind, String)>,
+        watch: &mut dyn Watch,
+    ) {
+        for (kind, what) in lost {
+            let now = self.newest(log).ok().flatten();
+            if now.is_some_and(|now| now.seq == head.seq) {
+                watch.found(Finding {
+                    kind,
+                    log: Some(log.to_owned()),
+                    path: None,
+                    what,
+                });
+            }
+        }
+    }
+
     /// A claim that this record holds, that no later one let go of, and that has no row.
-    fn lost_claim(&self, record: &Record, released: &mut Released) -> Option<ClaimId> {
+    fn lost_claim(&self, record: &Record, released: &mut Known) -> Option<ClaimId> {
         let adopted = record.adopt.iter().map(|adopted| adopted.claim);
         for claim in adopted.chain(record.discard.iter().copied()) {
             released.add(claim);
@@ -104,6 +132,33 @@ impl Store {
         held.find(|claim| {
             !released.may_have(*claim) && matches!(self.value(&held_key(*claim)), Ok(None))
         })
+    }
+
+    /// Rows that this record changed, that no later one did, and that are not as it left them.
+    fn lost_rows(&self, record: &Record, later: &mut Known) -> Vec<String> {
+        let mut lost = Vec::new();
+        // The last change of a row counts.
+        for change in record.rows.iter().rev() {
+            let mut hasher = DefaultHasher::new();
+            change.key.hash(&mut hasher);
+            let row = hasher.finish();
+            if later.may_have(row) {
+                continue;
+            }
+            later.add(row);
+            let Ok(found) = self.value(&row_key(&record.log, &change.key)) else {
+                continue;
+            };
+            let what = match (found.as_deref(), change.value.as_deref()) {
+                (found, set) if found == set.map(Vec::as_slice) => continue,
+                (None, _) => "is gone",
+                (Some(_), None) => "was deleted and is there",
+                (Some(_), Some(_)) => "is another",
+            };
+            let (seq, key) = (record.seq, String::from_utf8_lossy(&change.key));
+            lost.push(format!("the row {key:?} of commit {seq} {what}"));
+        }
+        lost
     }
 
     fn may_be_gone(&self, log: &str, seq: u64) -> bool {

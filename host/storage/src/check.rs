@@ -35,8 +35,10 @@ pub enum FindingKind {
     NoHead,
     /// A chain of commits with a gap.
     NoChain,
-    /// A held claim over a segment that is not there.
+    /// A held claim that is gone, or lies in a segment that is.
     NoClaim,
+    /// A row of a log that is not as the newest commit to change it left it.
+    NoRow,
 }
 
 impl FindingKind {
@@ -53,6 +55,7 @@ impl FindingKind {
             Self::NoHead => "no-head",
             Self::NoChain => "no-chain",
             Self::NoClaim => "no-claim",
+            Self::NoRow => "no-row",
         }
     }
 
