@@ -87,7 +87,8 @@ pub struct Generate {
     )]
     output: Option<PathBuf>,
     /// Put another key in the place of one that is there, which gets another name. Buckets go on
-    /// in the new space; what was shipped stays in the old one.
+    /// in the new space; what was shipped stays in the old one, is read from there and not shipped
+    /// again.
     #[arg(long)]
     force: bool,
     /// Which store.

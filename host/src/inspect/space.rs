@@ -33,6 +33,9 @@ pub(super) async fn generate(inside: &Inside, wish: Wish, out: &Out) -> Result<V
             return Err(not_logged_in(account));
         }
     }
+    if wish.force {
+        leave(inside, &network, out).await?;
+    }
     let made = {
         let (network, force) = (std::sync::Arc::clone(&network), wish.force);
         tokio::task::spawn_blocking(move || network.make_space(force)).await
@@ -57,6 +60,36 @@ pub(super) async fn generate(inside: &Inside, wish: Wish, out: &Out) -> Result<V
     Ok(Verdict::Whole)
 }
 
+/// Says what another key in the place of this one means, before there is one. The agent was given
+/// the right to the space before anything was shipped there.
+async fn leave(inside: &Inside, network: &Network, out: &Out) -> Result<(), Failure> {
+    let Some(space) = network.space() else {
+        return Ok(());
+    };
+    let progress = inside.storage().store().progress();
+    let totals = progress.totals;
+    let on_their_way = match progress.waiting_shards {
+        0 => String::new(),
+        waiting => format!(" {waiting} more are on their way, to either space."),
+    };
+    let what = format!(
+        "{} shards ({} bytes) were shipped; they stay in this space and are not shipped again.\
+         {on_their_way} This host goes on to read them there: keep the account and the key of this \
+         space. What is new goes to the new space alone, which then has no bucket in whole; for \
+         that, `billet export` it and `billet import` it into another --data-dir with a space of \
+         its own",
+        totals.shards, totals.bytes,
+    );
+    let line = json!({
+        "verdict": "leaving",
+        "space": space,
+        "shards": totals.shards,
+        "bytes": totals.bytes,
+        "what": what,
+    });
+    out.line(&line).await
+}
+
 fn line_of(made: &MadeSpace) -> Value {
     let (verdict, what) = match &made.done {
         SpaceKey::Made => (
@@ -65,12 +98,14 @@ fn line_of(made: &MadeSpace) -> Value {
         ),
         SpaceKey::Kept => (
             "kept",
-            "its key was there and stays; --force would put another in its place".to_owned(),
+            "its key was there and stays; --force would put another in its place, and leave all \
+             that was shipped in this space"
+                .to_owned(),
         ),
         SpaceKey::Replaced(aside) => (
             "replaced",
             format!(
-                "the key before it is in {}; what was shipped stays in that space",
+                "the key before it is in {}: keep both; what was shipped stays in that space",
                 aside.display()
             ),
         ),

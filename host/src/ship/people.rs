@@ -145,6 +145,11 @@ impl Network {
         })
     }
 
+    /// The DID of the space whose key is here.
+    pub(crate) fn space(&self) -> Option<String> {
+        self.own.keys().space().map(str::to_owned)
+    }
+
     /// The agent's DID.
     pub(crate) fn agent(&self) -> String {
         self.own.keys().agent().unwrap_or_default()
