@@ -68,7 +68,7 @@ impl Storage {
         })
     }
 
-    /// The store itself. Its calls may block.
+    /// The store itself. Its calls may block, but those that say `now`.
     pub(crate) fn store(&self) -> &Arc<Store> {
         &self.store
     }

@@ -15,6 +15,9 @@ use crate::bindings::{wit_future, wit_stream};
 use crate::convert::{read_cid, write_cid};
 use crate::{Adapter, memory, store};
 
+/// The longest document.
+const DOCUMENT_BYTES_MAX: usize = 64 << 10;
+
 /// What a stream of bytes came to.
 type Outcome = Result<(), StoreError>;
 
@@ -54,13 +57,16 @@ impl Guest for Adapter {
         Ok((reader, told))
     }
 
-    async fn document(content: Vec<u8>) -> StreamReader<u8> {
+    async fn document(content: Vec<u8>) -> Result<StreamReader<u8>, StoreError> {
+        if content.len() > DOCUMENT_BYTES_MAX {
+            return Err(StoreError::Invalid("too long for a document".to_owned()));
+        }
         let (mut writer, reader) = wit_stream::new::<u8>();
         spawn_local(async move {
             // What is left over belongs to somebody who does not read any more.
             let _ = writer.write_all(content).await;
         });
-        reader
+        Ok(reader)
     }
 }
 

@@ -71,44 +71,33 @@ impl Call {
 
     /// The bucket, if it is the caller's.
     pub(crate) async fn own_bucket(&self) -> Result<Bucket> {
-        let bucket = self.own_bucket_named(self.bucket()).await?;
+        let bucket = buckets::head(self.bucket().to_owned()).await;
+        let bucket = bucket.map_err(|refusal| self.place().refusal(refusal))?;
+        self.check_owner(&bucket)?;
         self.check_expected(&bucket)?;
         Ok(bucket)
     }
 
-    /// The object and its bucket, if that is the caller's and the version is the only one.
-    pub(crate) async fn own_object(&self, version_id: Option<&str>) -> Result<(Bucket, Object)> {
-        if version_id.is_some() {
-            self.own_bucket().await?;
-            require_null_version(self.key(), version_id)?;
-        }
-        match objects::lookup(self.bucket().to_owned(), self.key().to_owned()).await {
-            Ok((bucket, object)) => {
-                self.check_owner(&bucket)?;
-                self.check_expected(&bucket)?;
-                Ok((bucket, object))
-            }
-            Err(refusal) => {
-                // Which keys there are is nobody else's business.
-                self.own_bucket().await?;
-                Err(self.place().refusal(refusal))
-            }
-        }
-    }
-
-    /// A bucket by name, if it is the caller's.
-    pub(crate) async fn own_bucket_named(&self, name: &str) -> Result<Bucket> {
-        let place = Place {
-            bucket: name,
-            ..self.place()
-        };
-        let bucket = buckets::head(name.to_owned()).await;
-        let bucket = bucket.map_err(|refusal| place.refusal(refusal))?;
+    /// The bucket, if it is the caller's, and what is under the key. Nobody else is told anything
+    /// of the object.
+    pub(crate) async fn found(&self) -> Result<(Bucket, Result<Object>)> {
+        let found = objects::lookup(self.bucket().to_owned(), self.key().to_owned()).await;
+        let (bucket, object) = found.map_err(|refusal| self.place().refusal(refusal))?;
         self.check_owner(&bucket)?;
-        Ok(bucket)
+        self.check_expected(&bucket)?;
+        let object = object.map_err(|refusal| self.place().refusal(refusal));
+        Ok((bucket, object))
     }
 
-    fn check_owner(&self, bucket: &Bucket) -> Result<()> {
+    /// The bucket, if it is the caller's, and its object, if the version is the only one.
+    pub(crate) async fn own_object(&self, version_id: Option<&str>) -> Result<(Bucket, Object)> {
+        let (bucket, object) = self.found().await?;
+        require_null_version(self.key(), version_id)?;
+        Ok((bucket, object?))
+    }
+
+    /// Refuses a bucket of somebody else's.
+    pub(crate) fn check_owner(&self, bucket: &Bucket) -> Result<()> {
         if bucket.owner != self.identity.id() {
             return Err(Code::AccessDenied.into());
         }

@@ -16,6 +16,9 @@ use crate::refusal::{self, Failure};
 /// The content type of every document.
 const XML: &str = "application/xml";
 
+/// The longest document that the host takes over.
+const SMALL_BYTES_MAX: usize = 64 * 1024;
+
 /// What follows the headers.
 pub(crate) enum Content {
     /// Nothing, and nothing is said of a length other than 0.
@@ -121,7 +124,7 @@ impl Reply {
         self
     }
 
-    /// Hands the answer to the host. The tasks that this starts end with the transmission.
+    /// Hands the answer to the host. The tasks that this starts end with the body's bytes.
     pub(crate) async fn send(mut self, resource: &str, ids: Ids) -> Result<Response, ErrorCode> {
         self = self
             .header("x-amz-request-id", ids.request())
@@ -143,9 +146,11 @@ impl Reply {
         let fields = fields(&self.headers)?;
         let response = match self.content {
             Content::Empty | Content::Absent { .. } => start(fields, None),
-            Content::Document(text) => {
-                start(fields, Some(bodies::document(text.into_bytes()).await))
+            Content::Document(text) if text.len() <= SMALL_BYTES_MAX => {
+                let bytes = bodies::document(text.into_bytes()).await;
+                start(fields, Some(bytes.map_err(|_| internal())?))
             }
+            Content::Document(text) => start(fields, Some(written(text))),
             Content::Stream { bytes, failure, .. } => start_stream(fields, bytes, failure),
             Content::Late { work, every_ms } => {
                 start_late(fields, work, every_ms, resource.to_owned(), ids)
@@ -190,6 +195,16 @@ fn start(fields: Fields, bytes: Option<StreamReader<u8>>) -> Response {
     response
 }
 
+/// A stream of a document that this instance writes itself, in its own memory.
+fn written(text: String) -> StreamReader<u8> {
+    let (mut writer, reader) = wit_stream::new::<u8>();
+    spawn_local(async move {
+        // What is left over belongs to a client that went away.
+        let _ = writer.write_all(text.into_bytes()).await;
+    });
+    reader
+}
+
 /// A response that begins before its document is there. The declaration comes first, as nothing
 /// may stand before it.
 fn start_late(
@@ -202,10 +217,7 @@ fn start_late(
     let (mut writer, reader) = wit_stream::new::<u8>();
     let (trailers, told) =
         wit_future::new::<Result<Option<Trailers>, ErrorCode>>(|| Err(internal()));
-    let (response, sent) = Response::new(fields, Some(reader), told);
-    spawn_local(async move {
-        let _ = sent.await;
-    });
+    let (response, _sent) = Response::new(fields, Some(reader), told);
     spawn_local(async move {
         // A client that goes away changes nothing: the work is done to its end.
         let _ = writer.write_all(DECLARATION.as_bytes().to_vec()).await;

@@ -27,10 +27,7 @@ const SPANS_MAX: u32 = 4096;
 const MANIFESTS_TOGETHER: usize = 32;
 
 impl Guest for Mst {
-    async fn lookup(
-        log: String,
-        key: String,
-    ) -> Result<(types::Bucket, types::Object), types::Refusal> {
+    async fn lookup(log: String, key: String) -> Result<Found, types::Refusal> {
         lookup(&log, &key).await.map_err(convert::refusal)
     }
 
@@ -100,16 +97,22 @@ impl Guest for Mst {
     }
 }
 
-async fn lookup(log: &str, key: &str) -> Result<(types::Bucket, types::Object), Refusal> {
+/// A bucket and what was found in it.
+type Found = (types::Bucket, Result<types::Object, types::Refusal>);
+
+async fn lookup(log: &str, key: &str) -> Result<Found, Refusal> {
     let mut view = View::new(&CACHES);
     let (standing, _) = standing(log).await?;
-    settle(log, &mut view, |view| {
+    let bucket = settle(log, &mut view, |view| {
         let (state, head) = live_state(view, &standing)?;
+        Ok(convert::bucket(log, head, &state))
+    });
+    let bucket = bucket.await?;
+    let object = settle(log, &mut view, |view| {
         let object = find(view, &standing, key)?;
-        let object = convert::object(&object, leading_spans(view, &object)?);
-        Ok((convert::bucket(log, head, &state), object))
-    })
-    .await
+        Ok(convert::object(&object, leading_spans(view, &object)?))
+    });
+    Ok((bucket, object.await.map_err(convert::refusal)))
 }
 
 async fn list_objects(log: &str, query: Query) -> Result<Page, Refusal> {

@@ -15,6 +15,8 @@ use crate::guest::{Guest, Host};
 
 /// CIDs that one call may ask for.
 const CIDS_MAX: usize = 4_096;
+/// CIDs that are looked for in memory on the spot; more go to a thread as they are.
+const AT_HAND_MAX: usize = 64;
 /// Bytes of blocks that one call may carry.
 const LIST_BYTES_MAX: usize = 4 << 20;
 
@@ -69,25 +71,32 @@ async fn get_many(
     let max_bytes = usize::try_from(max_bytes)
         .unwrap_or(usize::MAX)
         .min(LIST_BYTES_MAX);
-    let cids = cids
-        .iter()
-        .map(|cid| parse_cid(cid))
-        .collect::<Result<Vec<_>, _>>()?;
-    let names = cids.clone();
-    let storage = &effects.storage;
-    // What is in memory is told at once: a thread for it would cost more than the look.
-    let at_hand = get_all(&cids, max_bytes, |cid| {
-        storage.store().block_now(cid).map(Ok).ok_or(())
+    let store = effects.storage.store();
+    // What is in memory is told on the spot: a thread for it would cost more than the look.
+    let is_short = cids.len() <= AT_HAND_MAX;
+    let asked = cids.iter().map(|cid| {
+        let cid = parse_cid(cid)?;
+        let known = if is_short {
+            store.block_now(&cid)
+        } else {
+            None
+        };
+        Ok(Asked { cid, known })
     });
-    let mut answers = match at_hand {
-        Ok(answers) => answers,
-        Err(()) => {
-            let answers =
-                storage.run(move |store| get_all(&cids, max_bytes, |cid| look(store, cid)));
-            answers.await?
-        }
+    let asked = asked.collect::<Result<Vec<_>, StoreError>>()?;
+    let network = effects.network.get();
+    let names = network.map(|_| asked.iter().map(|asked| asked.cid).collect::<Vec<_>>());
+    let answers = if asked.iter().all(|asked| asked.known.is_some()) {
+        let answers = get_all(store, asked, max_bytes);
+        answers.map_err(|error| effects.storage.tell(error))
+    } else {
+        let storage = &effects.storage;
+        storage
+            .run(move |store| get_all(store, asked, max_bytes))
+            .await
     };
-    if effects.network.get().is_some() {
+    let mut answers = answers?;
+    if let Some(names) = names {
         fill(effects, &names, &mut answers, max_bytes).await?;
     }
     Ok(answers)
@@ -132,43 +141,39 @@ async fn fill(
     Ok(())
 }
 
+/// A block that is asked for, and its bytes where they are at hand.
+struct Asked {
+    cid: Cid,
+    known: Option<Bytes>,
+}
+
 /// Answers as far as there is room; the first block always finds some.
-fn get_all<E>(
-    cids: &[Cid],
+fn get_all(
+    store: &Store,
+    asked: Vec<Asked>,
     max_bytes: usize,
-    look: impl Fn(&Cid) -> Result<Found, E>,
-) -> Result<Vec<Answer>, E> {
-    let mut answers = Vec::with_capacity(cids.len());
+) -> Result<Vec<Answer>, billet_storage::StoreError> {
+    use billet_storage::StoreError::{Corrupt, NotFound};
+    let mut answers = Vec::with_capacity(asked.len());
     let mut room = max_bytes;
-    for cid in cids {
+    for Asked { cid, known } in asked {
         if room == 0 && !answers.is_empty() {
             answers.push(Answer::Skipped);
             continue;
         }
-        answers.push(match look(cid)? {
-            Ok(bytes) if bytes.len() <= room || answers.is_empty() => {
-                room = room.saturating_sub(bytes.len());
-                Answer::Found(bytes.to_vec())
+        answers.push(match known.map_or_else(|| store.block(&cid), Ok) {
+            Ok(found) if found.len() <= room || answers.is_empty() => {
+                room = room.saturating_sub(found.len());
+                Answer::Found(found.to_vec())
             }
             Ok(_) => Answer::Skipped,
-            Err(answer) => answer,
+            Err(NotFound) => Answer::NotFound,
+            Err(Corrupt(cid)) => {
+                tracing::error!(%cid, "a block is damaged");
+                Answer::Corrupt
+            }
+            Err(error) => return Err(error),
         });
     }
     Ok(answers)
-}
-
-/// A block, or what is told in its place.
-type Found = Result<Bytes, Answer>;
-
-fn look(store: &Store, cid: &Cid) -> Result<Found, billet_storage::StoreError> {
-    use billet_storage::StoreError::{Corrupt, NotFound};
-    match store.block(cid) {
-        Ok(bytes) => Ok(Ok(bytes)),
-        Err(NotFound) => Ok(Err(Answer::NotFound)),
-        Err(Corrupt(cid)) => {
-            tracing::error!(%cid, "a block is damaged");
-            Ok(Err(Answer::Corrupt))
-        }
-        Err(error) => Err(error),
-    }
 }

@@ -1,13 +1,14 @@
 //! `billet:store/bodies`: streams in and out. The work is in `put.rs` and `get.rs`.
 //!
-//! Must never hold more of a body than a few leaves.
+//! Must never hold more of a body than a few leaves, nor a document that is not small.
 
 use http_body_util::{BodyExt, Full};
 use wasmtime::component::{Accessor, FutureReader, StreamReader};
 
-use super::{get, put};
+use super::{get, invalid, put};
 use crate::bindings::billet::store::bodies::{self, Body, Span};
 use crate::bindings::billet::store::types::StoreError;
+use crate::buffers::SMALL_BYTES_MAX;
 use crate::guest::{Guest, Host};
 
 impl bodies::Host for Guest {}
@@ -36,8 +37,11 @@ impl bodies::HostWithStore<Guest> for Host {
     async fn document(
         accessor: &Accessor<Guest, Self>,
         content: Vec<u8>,
-    ) -> wasmtime::Result<StreamReader<u8>> {
+    ) -> wasmtime::Result<Result<StreamReader<u8>, StoreError>> {
+        if content.len() > SMALL_BYTES_MAX {
+            return Ok(Err(invalid("too long for a document")));
+        }
         let body = Full::new(content.into()).map_err(|never| match never {});
-        accessor.with(|mut access| get::stream_of(&mut access, body.boxed_unsync()))
+        accessor.with(|mut access| get::stream_of(&mut access, body.boxed_unsync()).map(Ok))
     }
 }

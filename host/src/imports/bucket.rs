@@ -67,7 +67,7 @@ fn link_objects(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
         "lookup",
         |accessor, native, (log, key): (String, String)| {
             Box::pin(async move {
-                let found: Answer<(Bucket, Object)> = native
+                let found: Answer<(Bucket, Answer<Object>)> = native
                     .billet_bucket_objects()
                     .call_lookup(accessor, log, key)
                     .await?;

@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use billet_block::Cid;
 use billet_storage::Reading;
 use bytes::Bytes;
 use futures::StreamExt;
@@ -154,32 +155,20 @@ impl Outflow {
             .ok()
             .filter(|length| *length <= BUFFER_BYTES)
             .ok_or_else(|| invalid("a span is longer than a leaf"))?;
-        let buffers = Arc::clone(&self.effects.buffers);
-        // The whole block is read and checked, whatever is asked of it. A span from the middle of
-        // a leaf tells nothing about the leaf's size.
-        let whole = if span.offset == 0 {
+        // The whole block is read and checked, whatever is asked of it. What is asked from its
+        // beginning is most often all of it; else nothing is known of its size.
+        let guess = if span.offset == 0 {
             length
         } else {
             BUFFER_BYTES
         };
-        let mut buffer = buffers.take(whole, self.peer.clone()).await?;
-        let offset = span.offset;
-        let storage = &self.effects.storage;
-        // A small block that is in memory is read in less time than a thread for it would take.
-        let is_small = whole <= SMALL_BYTES_MAX;
-        let bytes = if is_small && storage.store().read_leaf_now(&cid, buffer.bytes_mut()) {
-            Bytes::from_owner(buffer)
-        } else {
-            let reading = storage.run(move |store| {
-                store.read_leaf(&cid, buffer.bytes_mut())?;
-                Ok(buffer)
-            });
-            match reading.await {
-                Ok(buffer) => Bytes::from_owner(buffer),
-                Err(error) => self.effects.elsewhere(cid, error).await?,
+        let bytes = match self.block(cid, guess).await {
+            Err(StoreError::Invalid(_)) if guess < BUFFER_BYTES => {
+                self.block(cid, BUFFER_BYTES).await?
             }
+            found => found?,
         };
-        let start = usize::try_from(offset).ok();
+        let start = usize::try_from(span.offset).ok();
         let range = start.and_then(|start| Some(start..start.checked_add(length)?));
         match range.filter(|range| range.end <= bytes.len()) {
             // A small piece does not keep its block's memory.
@@ -188,6 +177,26 @@ impl Outflow {
             }
             Some(range) => Ok(bytes.slice(range)),
             None => Err(invalid("a span goes beyond its block")),
+        }
+    }
+
+    /// A block of at most so many bytes: from here, else from wherever it is.
+    async fn block(&self, cid: Cid, bytes_max: usize) -> Result<Bytes, StoreError> {
+        let buffers = Arc::clone(&self.effects.buffers);
+        let mut buffer = buffers.take(bytes_max, self.peer.clone()).await?;
+        let storage = &self.effects.storage;
+        // A small block that is in memory is read in less time than a thread for it would take.
+        let is_small = bytes_max <= SMALL_BYTES_MAX;
+        if is_small && storage.store().read_leaf_now(&cid, buffer.bytes_mut()) {
+            return Ok(Bytes::from_owner(buffer));
+        }
+        let reading = storage.run(move |store| {
+            store.read_leaf_within(&cid, buffer.bytes_mut())?;
+            Ok(buffer)
+        });
+        match reading.await {
+            Ok(buffer) => Ok(Bytes::from_owner(buffer)),
+            Err(error) => self.effects.elsewhere(cid, error).await,
         }
     }
 

@@ -40,7 +40,7 @@ impl Store {
         }
         self.counters.block_misses.add(1);
         let mut out = Vec::new();
-        self.read_block(cid, &mut out)?;
+        self.read_placed(cid, &mut out, usize::MAX)?;
         let bytes = Bytes::from(out);
         if cid.codec() != Codec::Raw {
             lock(&self.blocks).put(*cid, bytes.clone(), bytes.len());
@@ -56,7 +56,7 @@ impl Store {
             self.counters.block_hits.add(1);
             return Some(bytes);
         }
-        self.book().staged(cid)
+        self.book_now()?.staged(cid)
     }
 
     /// A block of either plane, checked, in `out` instead of what that held.
@@ -64,28 +64,42 @@ impl Store {
     /// # Errors
     /// As [`Store::block`]; `out` is empty then.
     pub fn read_leaf(&self, cid: &Cid, out: &mut Vec<u8>) -> Result<(), StoreError> {
-        if let Err(error) = self.check_alive() {
-            out.clear();
-            return Err(error);
-        }
-        if let Some(bytes) = self.book().staged(cid) {
-            out.clear();
-            out.extend_from_slice(&bytes);
-            return Ok(());
-        }
-        self.read_block(cid, out)
+        self.read_up_to(cid, out, usize::MAX)
     }
 
-    /// The same where that takes no wait for the disk: whether it was done. Where not, nothing is
-    /// known of `out`, and [`Store::read_leaf`] tells what is wrong.
+    /// The same in the memory that `out` has, which does not grow.
+    ///
+    /// # Errors
+    /// As [`Store::read_leaf`]; `Invalid` for a block that finds no room.
+    pub fn read_leaf_within(&self, cid: &Cid, out: &mut Vec<u8>) -> Result<(), StoreError> {
+        self.read_up_to(cid, out, out.capacity())
+    }
+
+    fn read_up_to(&self, cid: &Cid, out: &mut Vec<u8>, limit: usize) -> Result<(), StoreError> {
+        let done = self.check_alive().and_then(|()| {
+            if let Some(bytes) = self.book().staged(cid) {
+                return replace(out, &bytes, limit);
+            }
+            self.read_placed(cid, out, limit).map(|_| ())
+        });
+        if done.is_err() {
+            out.clear();
+        }
+        done
+    }
+
+    /// The same where that takes no wait for the disk, and for a block that finds room in the
+    /// memory that `out` has: whether it was done. Where not, nothing is known of `out`, and
+    /// [`Store::read_leaf`] tells what is wrong.
     pub fn read_leaf_now(&self, cid: &Cid, out: &mut Vec<u8>) -> bool {
+        let Some(staged) = self.book_now().map(|book| book.staged(cid)) else {
+            return false;
+        };
         if self.check_alive().is_err() {
             return false;
         }
-        if let Some(bytes) = self.book().staged(cid) {
-            out.clear();
-            out.extend_from_slice(&bytes);
-            return true;
+        if let Some(bytes) = staged {
+            return replace(out, &bytes, out.capacity()).is_ok();
         }
         let segments = self.segments_now();
         let place = segments.iter().rev().find_map(|segment| {
@@ -99,7 +113,8 @@ impl Store {
             }
         });
         place.is_some_and(|(file, frame)| {
-            read_checked(&frame, out, |out, offset| file.read_now(out, offset))
+            frame.length as usize <= out.capacity()
+                && read_checked(&frame, out, |out, offset| file.read_now(out, offset))
         })
     }
 
@@ -125,15 +140,17 @@ impl Store {
         }
     }
 
-    fn read_block(&self, cid: &Cid, out: &mut Vec<u8>) -> Result<(), StoreError> {
-        self.read_placed(cid, out).map(|_| ())
-    }
-
-    /// A block that is in a segment, checked, and the number of that segment.
-    pub(crate) fn read_placed(&self, cid: &Cid, out: &mut Vec<u8>) -> Result<u64, StoreError> {
+    /// A block of at most `limit` bytes that is in a segment, checked, and the number of that
+    /// segment.
+    pub(crate) fn read_placed(
+        &self,
+        cid: &Cid,
+        out: &mut Vec<u8>,
+        limit: usize,
+    ) -> Result<u64, StoreError> {
         let mut segments = self.segments_now();
         loop {
-            let found = self.read_among(&segments, cid, out);
+            let found = self.read_among(&segments, cid, out, limit);
             let now = self.segments_now();
             // What is not found may be in a segment that went, or came, while this looked.
             if found.is_ok() || Arc::ptr_eq(&segments, &now) {
@@ -148,10 +165,12 @@ impl Store {
         segments: &[Arc<Segment>],
         cid: &Cid,
         out: &mut Vec<u8>,
+        limit: usize,
     ) -> Result<u64, StoreError> {
         let mut is_damaged = false;
         for segment in segments.iter().rev() {
             match self.find(segment, cid) {
+                Found::Place(_, frame) if frame.length as usize > limit => return Err(no_room()),
                 Found::Place(file, frame) => {
                     if read_checked(&frame, out, |out, offset| read_whole(&*file, out, offset)) {
                         return Ok(segment.id.number);
@@ -163,7 +182,6 @@ impl Store {
                 Found::Lost => is_damaged = true,
             }
         }
-        out.clear();
         if is_damaged || self.book().has_lost_blocks {
             Err(StoreError::Corrupt(*cid))
         } else {
@@ -201,12 +219,13 @@ impl Store {
         self.counters.table_misses.add(1);
         let table = Arc::new(self.load_table(segment.id)?);
         lock(&self.tables).put(number, Arc::clone(&table), table.bytes());
+        let made = Arc::new(table.filter());
         segment.change(|content| {
             if let Content::Sealed {
                 filter: filter @ None,
             } = content
             {
-                *filter = Some(Arc::new(table.filter()));
+                *filter = Some(made);
             }
         });
         Some(table)
@@ -268,6 +287,20 @@ fn place_in(table: &Table, cid: &Cid) -> Found {
         Some(frame) => Found::Place(Arc::clone(&table.file), frame),
         None => Found::Absent,
     }
+}
+
+/// A block of memory's in `out` instead of what that held.
+fn replace(out: &mut Vec<u8>, bytes: &[u8], limit: usize) -> Result<(), StoreError> {
+    if bytes.len() > limit {
+        return Err(no_room());
+    }
+    out.clear();
+    out.extend_from_slice(bytes);
+    Ok(())
+}
+
+fn no_room() -> StoreError {
+    StoreError::Invalid("a block is longer than there is room for".to_owned())
 }
 
 fn read_whole(file: &dyn File, out: &mut [u8], offset: u64) -> io::Result<()> {

@@ -6,7 +6,7 @@
 use std::io;
 use std::ops::Bound;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
 
 use billet_segment::Pair;
 use redb::{
@@ -27,7 +27,9 @@ pub struct RedbKv {
     disk: Arc<dyn Disk>,
     path: String,
     /// None after a failure, until it is opened again.
-    database: Mutex<Option<Database>>,
+    database: RwLock<Option<Database>>,
+    /// Held by the one batch that is being written.
+    writing: Mutex<()>,
     /// Whether a sync of the file ever failed: nothing is known about it then.
     is_lost: Arc<AtomicBool>,
 }
@@ -105,10 +107,11 @@ impl RedbKv {
         let kv = Self {
             disk,
             path: path.to_owned(),
-            database: Mutex::default(),
+            database: RwLock::default(),
+            writing: Mutex::default(),
             is_lost: Arc::default(),
         };
-        *kv.lock() = Some(kv.open_database()?);
+        *kv.changing() = Some(kv.open_database()?);
         Ok(kv)
     }
 
@@ -135,30 +138,52 @@ impl RedbKv {
         database.map_err(|error| kind(error.into()))
     }
 
-    fn opened<'a>(&self, slot: &'a mut Option<Database>) -> Result<&'a Database, KvError> {
-        if self.is_lost.load(Ordering::Acquire) {
-            return Err(failed("a sync failed"));
-        }
-        match slot {
-            Some(database) => Ok(database),
-            None => Ok(slot.insert(self.open_database()?)),
+    /// Uses the database, which others may use meanwhile; opens it first where it was closed.
+    fn using<T>(&self, work: impl FnOnce(&Database) -> Result<T, KvError>) -> Result<T, KvError> {
+        loop {
+            if self.is_lost.load(Ordering::Acquire) {
+                return Err(failed("a sync failed"));
+            }
+            let slot = self.database.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(database) = &*slot {
+                return work(database);
+            }
+            drop(slot);
+            let mut slot = self.changing();
+            if slot.is_none() {
+                *slot = Some(self.open_database()?);
+            }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Database>> {
-        self.database.lock().unwrap_or_else(PoisonError::into_inner)
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn changing(&self) -> RwLockWriteGuard<'_, Option<Database>> {
+        self.database
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What was read by `read`. The table exists: opening made it.
     fn with<T>(
         &self,
-        read: impl FnOnce(redb::ReadOnlyTable<&'static [u8], &'static [u8]>) -> Result<T, KvError>,
+        read: impl Fn(redb::ReadOnlyTable<&'static [u8], &'static [u8]>) -> Result<T, KvError>,
     ) -> Result<T, KvError> {
-        let transaction = {
-            let mut database = self.lock();
-            let database = self.opened(&mut database)?;
-            database.begin_read().map_err(|error| kind(error.into()))?
-        };
+        self.with_current(&read).or_else(|_| {
+            // The database may be one that a failed batch is about to close.
+            let _turn = self.turn();
+            self.with_current(&read)
+        })
+    }
+
+    fn with_current<T>(
+        &self,
+        read: impl Fn(redb::ReadOnlyTable<&'static [u8], &'static [u8]>) -> Result<T, KvError>,
+    ) -> Result<T, KvError> {
+        let begin = |database: &Database| database.begin_read().map_err(|error| kind(error.into()));
+        let transaction = self.using(begin)?;
         read(
             transaction
                 .open_table(TABLE)
@@ -233,12 +258,13 @@ impl Kv for RedbKv {
     }
 
     fn batch(&self, changes: &[KvChange]) -> Result<(), KvError> {
-        let mut slot = self.lock();
-        let database = self.opened(&mut slot)?;
-        let count = read_counter(database)? + 1;
-        let Err(error) = write_batch(database, count, changes) else {
+        let _turn = self.turn();
+        let count = self.using(read_counter)? + 1;
+        // Whoever reads does not wait for the syncs of this.
+        let Err(error) = self.using(|database| write_batch(database, count, changes)) else {
             return Ok(());
         };
+        let mut slot = self.changing();
         // A file that failed to be written is closed and read anew. Only "no room" is worth it:
         // after anything else the process ends.
         *slot = None;

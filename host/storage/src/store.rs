@@ -243,6 +243,11 @@ impl Store {
         self.book.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The same for threads that must not wait: a scan holds it while it reads the table of keys.
+    pub(crate) fn book_now(&self) -> Option<std::sync::RwLockReadGuard<'_, Book>> {
+        self.book.try_read().ok()
+    }
+
     pub(crate) fn with_book<T>(&self, change: impl FnOnce(&mut Book) -> T) -> T {
         change(&mut self.book.write().unwrap_or_else(PoisonError::into_inner))
     }

@@ -203,7 +203,7 @@ fn every_look(store: &Arc<Store>) -> Vec<Result<(), StoreError>> {
 /// Whether anything is told at once.
 fn any_look_now(store: &Store) -> bool {
     let (leaf, _) = common::leaf("one", 100);
-    store.block_now(&leaf).is_some() || store.read_leaf_now(&leaf, &mut Vec::new())
+    store.block_now(&leaf).is_some() || store.read_leaf_now(&leaf, &mut Vec::with_capacity(100))
 }
 
 #[test]

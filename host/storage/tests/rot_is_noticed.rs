@@ -55,7 +55,8 @@ fn every_changed_byte_of_a_closed_car_is_noticed() {
             for frame in &frames {
                 let is_hit = (frame.payload()..frame.end()).contains(&(at as u64));
                 let answer = store.block(&frame.cid);
-                let now = store.read_leaf_now(&frame.cid, &mut Vec::new());
+                let now =
+                    store.read_leaf_now(&frame.cid, &mut Vec::with_capacity(frame.length as usize));
                 assert_eq!(now, !is_hit, "I6: byte {at}, at once");
                 if is_hit {
                     assert_eq!(answer, Err(StoreError::Corrupt(frame.cid)), "byte {at}");

@@ -1,7 +1,7 @@
 //! GetObjectAttributes. It must never tell more than was asked for.
 
 use billet_s3::date;
-use billet_s3::operation::GetObjectAttributes;
+use billet_s3::operation::{GetObjectAttributes, require_null_version};
 use billet_s3::xml::response::{self, AttributeParts, AttributesResult, ListedPart};
 
 use crate::bindings::billet::bucket::types::{Object, PartSize};
@@ -11,9 +11,10 @@ use crate::refusal::Result;
 use crate::reply::Reply;
 
 pub(crate) async fn handle(call: &Call, asked: GetObjectAttributes) -> Result<Reply> {
-    call.own_bucket().await?;
+    let (_, object) = call.found().await?;
     asked.require_any()?;
-    let (_, object) = call.own_object(asked.version_id.as_deref()).await?;
+    require_null_version(call.key(), asked.version_id.as_deref())?;
+    let object = object?;
     let (parts, truncated) = page(&asked, &object);
     let parts = AttributeParts {
         total: u32::try_from(object.parts.len()).unwrap_or(u32::MAX),

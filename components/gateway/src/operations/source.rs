@@ -16,19 +16,20 @@ pub(crate) async fn find(
     source: &CopySource,
     conditions: &ReadConditions,
 ) -> Result<Object> {
-    let bucket = call.own_bucket_named(&source.bucket).await?;
-    let expected = headers::expected_source_bucket_owner(&call.head)?;
-    if expected.is_some_and(|expected| expected != bucket.owner) {
-        return Err(Code::AccessDenied.into());
-    }
-    require_null_version(&source.key, source.version_id.as_deref())?;
     let place = Place {
         bucket: &source.bucket,
         key: &source.key,
         ..call.place()
     };
-    let object = objects::lookup(bucket.name, source.key.clone()).await;
-    let (_, object) = object.map_err(|refusal| place.refusal(refusal))?;
+    let found = objects::lookup(source.bucket.clone(), source.key.clone()).await;
+    let (bucket, object) = found.map_err(|refusal| place.refusal(refusal))?;
+    call.check_owner(&bucket)?;
+    let expected = headers::expected_source_bucket_owner(&call.head)?;
+    if expected.is_some_and(|expected| expected != bucket.owner) {
+        return Err(Code::AccessDenied.into());
+    }
+    require_null_version(&source.key, source.version_id.as_deref())?;
+    let object = object.map_err(|refusal| place.refusal(refusal))?;
     conditions.check_copy_source(&object.etag, object.time_ms, call.now_ms)?;
     Ok(object)
 }

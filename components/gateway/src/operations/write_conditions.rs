@@ -30,8 +30,8 @@ pub(crate) async fn early(
         return Ok(Vec::new());
     };
     let found = objects::lookup(bucket.name.clone(), call.key().to_owned()).await;
-    let etag = match found {
-        Ok((_, object)) => Some(object.etag),
+    let etag = match found.and_then(|(_, object)| object) {
+        Ok(object) => Some(object.etag),
         Err(Refusal::NoSuchKey) => None,
         Err(other) => return Err(call.place().refusal(other)),
     };

@@ -101,7 +101,7 @@ impl Packer {
             return Ok(());
         }
         let mut buffer = std::mem::take(&mut self.buffer);
-        let segment = self.store.read_placed(cid, &mut buffer)?;
+        let segment = self.store.read_placed(cid, &mut buffer, usize::MAX)?;
         let length = length_of(&buffer)?;
         if !self.recipe.has_room(length) {
             self.cut()?;

@@ -420,7 +420,7 @@ impl Runner {
                 "I3: a block of {log}"
             );
             // A body's block was read just now, so its table is in memory.
-            let mut out = b"left over".to_vec();
+            let mut out = Vec::with_capacity(bytes.len());
             let now = store.read_leaf_now(&cid, &mut out);
             assert!(now || cid.codec() != Codec::Raw, "I3: {cid} at once");
             assert!(!now || out == bytes, "I3: a block of {log}, at once");
