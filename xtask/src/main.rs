@@ -38,10 +38,10 @@ fn main() -> ExitCode {
         Some("lint") => lint(),
         Some("tidy") => tidy(),
         Some("second-host") => second_host(),
-        Some("clients") => xtask::clients::run(&words),
-        Some("conformance") => xtask::conformance::run(&words),
-        Some("oracles") => xtask::oracles::run(),
-        Some("forge-demo") => forge_demo(&words),
+        Some("clients") => daemon(&words).and_then(|()| xtask::clients::run(&words)),
+        Some("conformance") => daemon(&words).and_then(|()| xtask::conformance::run(&words)),
+        Some("oracles") => network().and_then(|()| xtask::oracles::run()),
+        Some("forge-demo") => network().and_then(|()| xtask::forge_demo::run(&words)),
         Some("bench") => xtask::bench::run(&words),
         Some("compose") => xtask::compose::run(words.first().map(String::as_str)),
         _ => Err(USAGE.to_owned()),
@@ -136,12 +136,22 @@ fn second_host() -> Result<(), String> {
     cargo(&test)
 }
 
-/// Builds both sides, apart as [`RUNTIME`] says.
-fn forge_demo(words: &[String]) -> Result<(), String> {
-    for package in ["billet-host", "billet-forge-peer"] {
-        cargo(&["build", "--profile", xtask::TESTING, "-p", package])?;
+/// Builds the daemon, unless something else is to be tried.
+fn daemon(words: &[String]) -> Result<(), String> {
+    if words.iter().any(|word| word.starts_with("--")) {
+        return Ok(());
     }
-    xtask::forge_demo::run(words)
+    build("billet-host")
+}
+
+/// Builds the daemon and the network that it ships to, apart as [`RUNTIME`] says.
+fn network() -> Result<(), String> {
+    build("billet-host")?;
+    build("billet-forge-peer")
+}
+
+fn build(package: &str) -> Result<(), String> {
+    cargo(&["build", "--profile", xtask::TESTING, "-p", package])
 }
 
 fn cargo(arguments: &[&str]) -> Result<(), String> {
