@@ -71,9 +71,9 @@ fn strangers_learn_nothing_of_objects() {
     let store = folder.path().join("store");
     std::fs::create_dir(&store).unwrap();
     let file = store.join("credentials.toml");
-    let pair = format!(
-        "[[key]]\naccess_key_id = \"{ACCESS}\"\nsecret_access_key = \"{SECRET}\"\nowner = \"other\"\n"
-    );
+    let id = format!("access_key_id = \"{ACCESS}\"");
+    let secret = format!("secret_access_key = \"{SECRET}\"");
+    let pair = format!("[[key]]\n{id}\n{secret}\nowner = \"other\"\n");
     std::fs::write(&file, pair).unwrap();
     std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
     let daemon = Daemon::start(Path::new(env!("CARGO_BIN_EXE_billet")), &store, &[]).unwrap();

@@ -14,7 +14,6 @@ mod server;
 mod table;
 
 use std::path::PathBuf;
-use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -104,29 +103,13 @@ pub fn run(words: &[String]) -> Result<(), String> {
 
 /// What is measured is built first, so that nobody measures yesterday's.
 fn build() -> Result<(), String> {
-    cargo(&[
-        "build",
-        "--release",
-        "-p",
-        "billet-host",
-        "-p",
-        "billet-bench",
-    ])?;
+    let programs = ["-p", "billet-host", "-p", "billet-bench"];
+    crate::cargo(&[&["build", "--release"], &programs[..]].concat(), &[])?;
     let guest = ["-p", "billet-bench-guest", "--target", "wasm32-wasip2"];
-    cargo(&[&["build", "--profile", "component"], &guest[..]].concat())
-}
-
-fn cargo(arguments: &[&str]) -> Result<(), String> {
-    let status = Command::new(env!("CARGO"))
-        .current_dir(crate::root())
-        .args(arguments)
-        .status()
-        .map_err(|error| format!("cargo: {error}"))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(format!("cargo {}: {status}", arguments.join(" ")))
-    }
+    crate::cargo(
+        &[&["build", "--profile", "component"], &guest[..]].concat(),
+        &[],
+    )
 }
 
 impl Bench {

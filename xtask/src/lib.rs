@@ -14,6 +14,7 @@ pub mod served;
 pub mod text;
 pub mod tree;
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -35,6 +36,33 @@ pub const TESTING: &str = "testing";
 /// Where a program lies that tests start.
 pub fn tested(program: &str) -> PathBuf {
     target().join(TESTING).join(program)
+}
+
+/// Runs cargo in the workspace, with more variables.
+///
+/// # Errors
+/// A sentence when it cannot be started or fails.
+pub fn cargo(arguments: &[&str], variables: &[(&str, &OsStr)]) -> Result<(), String> {
+    eprintln!("cargo {}", arguments.join(" "));
+    let mut command = Command::new(env!("CARGO"));
+    // Set for this program by `cargo run`: what looks at them would be built anew each time.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
+    let status = command
+        .current_dir(root())
+        .envs(variables.iter().copied())
+        .args(arguments)
+        .status()
+        .map_err(|error| format!("cargo: {error}"))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("cargo {}: {status}", arguments.join(" ")))
+    }
 }
 
 /// The names of the integration tests of the package in `folder`.

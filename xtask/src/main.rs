@@ -2,8 +2,7 @@
 //!
 //! Must never do what a plain cargo command does as well.
 
-use std::ffi::OsStr;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 const USAGE: &str = "\
 cargo xtask TASK
@@ -75,11 +74,11 @@ const GUESTS: [&str; 6] = [
 ];
 
 fn lint() -> Result<(), String> {
-    cargo(&["fmt", "--all", "--check"])?;
+    xtask::cargo(&["fmt", "--all", "--check"], &[])?;
     let mut native = vec!["clippy", "--profile", xtask::TESTING, "--all-targets"];
     native.extend(all_but(&GUESTS));
     native.extend(DENY_WARNINGS);
-    cargo(&native)?;
+    xtask::cargo(&native, &[])?;
     let mut guests = vec![
         "clippy",
         "--profile",
@@ -89,7 +88,7 @@ fn lint() -> Result<(), String> {
     ];
     guests.extend(GUESTS.iter().flat_map(|guest| ["-p", guest]));
     guests.extend(DENY_WARNINGS);
-    cargo(&guests)
+    xtask::cargo(&guests, &[])
 }
 
 /// Arguments that name the whole workspace without some packages.
@@ -112,14 +111,14 @@ fn test() -> Result<(), String> {
     xtask::compose::run(Some(ADAPTER))?;
     let mut runtime = vec!["test", "--profile", xtask::TESTING];
     runtime.extend(RUNTIME.iter().flat_map(|package| ["-p", package]));
-    cargo(&runtime)?;
+    xtask::cargo(&runtime, &[])?;
     xtask::compose::check_shared(ADAPTER)?;
     let mut rest = vec!["test", "--profile", xtask::TESTING];
     rest.extend(all_but(&GUESTS));
     rest.extend(RUNTIME.iter().flat_map(|package| ["--exclude", package]));
     // Some of the rest start the daemon, which was built by now.
     let daemon = xtask::tested("billet");
-    cargo_with(&rest, &[("BILLET_DAEMON", daemon.as_os_str())])
+    xtask::cargo(&rest, &[("BILLET_DAEMON", daemon.as_os_str())])
 }
 
 /// The S3 tests over gateway, mst and the directory adapter on a stock WASI host.
@@ -127,13 +126,13 @@ fn second_host() -> Result<(), String> {
     xtask::compose::run(Some(ADAPTER))?;
     let mut build = vec!["build", "--profile", xtask::TESTING];
     build.extend(RUNTIME.iter().flat_map(|package| ["-p", package]));
-    cargo(&build)?;
+    xtask::cargo(&build, &[])?;
     xtask::compose::check_shared(ADAPTER)?;
     let tests = xtask::test_names("testing/wasi-host")?;
     let mut test = vec!["test", "--profile", xtask::TESTING];
     test.extend(RUNTIME.iter().flat_map(|package| ["-p", package]));
     test.extend(tests.iter().flat_map(|name| ["--test", name]));
-    cargo(&test)
+    xtask::cargo(&test, &[])
 }
 
 /// Builds the daemon, unless something else is to be tried.
@@ -151,32 +150,5 @@ fn network() -> Result<(), String> {
 }
 
 fn build(package: &str) -> Result<(), String> {
-    cargo(&["build", "--profile", xtask::TESTING, "-p", package])
-}
-
-fn cargo(arguments: &[&str]) -> Result<(), String> {
-    cargo_with(arguments, &[])
-}
-
-fn cargo_with(arguments: &[&str], variables: &[(&str, &OsStr)]) -> Result<(), String> {
-    eprintln!("cargo {}", arguments.join(" "));
-    let mut command = Command::new(env!("CARGO"));
-    // Set for this program by `cargo run`: what looks at them would be built anew each time.
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
-            command.env_remove(&name);
-        }
-    }
-    let status = command
-        .current_dir(xtask::root())
-        .envs(variables.iter().copied())
-        .args(arguments)
-        .status()
-        .map_err(|error| format!("cargo: {error}"))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(format!("cargo {}: {status}", arguments.join(" ")))
-    }
+    xtask::cargo(&["build", "--profile", xtask::TESTING, "-p", package], &[])
 }
