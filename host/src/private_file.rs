@@ -31,6 +31,15 @@ pub enum PrivateFileError {
         /// Its permission bits.
         mode: u32,
     },
+    /// The file is longer than any of its kind.
+    #[error("{path} is longer than {bytes_max} bytes: it is not what it should be",
+        path = .path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// The most that is read.
+        bytes_max: u64,
+    },
 }
 
 impl PrivateFileError {
@@ -41,11 +50,12 @@ impl PrivateFileError {
     }
 }
 
-/// The text of a file that only its owner may read, of which no more than so many bytes are read;
-/// none where there is no file.
+/// The text of a file that only its owner may read, of at most so many bytes; none where there is
+/// no file.
 ///
 /// # Errors
-/// `Exposed` where others can read it, `Io` where it cannot be read as text.
+/// `Exposed` where others can read it, `TooLong` for a longer one, `Io` where it cannot be read as
+/// text.
 pub(crate) fn read(
     path: &Path,
     bytes_max: u64,
@@ -56,10 +66,15 @@ pub(crate) fn read(
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(error)),
     };
-    let mode = file.metadata().map_err(failed)?.mode() & 0o777;
+    let metadata = file.metadata().map_err(failed)?;
+    let mode = metadata.mode() & 0o777;
     if mode & 0o077 != 0 {
         let path = path.to_path_buf();
         return Err(PrivateFileError::Exposed { path, mode });
+    }
+    if metadata.len() > bytes_max {
+        let path = path.to_path_buf();
+        return Err(PrivateFileError::TooLong { path, bytes_max });
     }
     let mut text = Zeroizing::new(String::new());
     let mut file = file.take(bytes_max);
@@ -77,7 +92,10 @@ pub(crate) fn make(path: &Path, bytes: &[u8]) -> Result<(), PrivateFileError> {
 }
 
 fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
     std::fs::create_dir_all(folder)?;
     let mut options = File::options();
     let mut file = options

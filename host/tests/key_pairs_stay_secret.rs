@@ -10,6 +10,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 
 use billet_host::PrivateFileError;
 use billet_host::credentials::{CredentialsError, KeyPair, KeyRing, generate};
@@ -94,6 +95,22 @@ fn a_made_key_pair_is_private_and_read_back() {
         assert!(text.contains(client));
     }
     assert!(!format!("{pair:?}").contains(pair.secret_access_key.as_str()));
+}
+
+#[test]
+fn a_key_file_without_a_folder_lies_where_the_program_starts() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    for _made_and_read in 0..2 {
+        let output = Command::new(env!("CARGO_BIN_EXE_billet"))
+            .args(["whoami", "--data-dir", "store"])
+            .env("BILLET_SHIP_SERVICE_URL", "http://127.0.0.1:1")
+            .env("BILLET_SHIP_AGENT_KEY_FILE", "agent.pem")
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        assert!(folder.path().join("agent.pem").exists());
+    }
 }
 
 fn written(folder: &Path, text: &str, mode: u32) -> Result<bool, CredentialsError> {

@@ -250,5 +250,13 @@ mod tests {
             read(&other).unwrap_err(),
             KeyError::NotAKey { .. }
         ));
+        let long = folder.path().join("long");
+        let blanks = "\n".repeat(KEY_FILE_BYTES_MAX);
+        let text = Seed::new([7; 32]).to_text().to_string() + &blanks;
+        private_file::make(&long, text.as_bytes()).unwrap();
+        assert!(matches!(
+            read(&long).unwrap_err(),
+            KeyError::File(PrivateFileError::TooLong { .. })
+        ));
     }
 }
