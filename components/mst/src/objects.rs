@@ -103,16 +103,14 @@ type Found = (types::Bucket, Result<types::Object, types::Refusal>);
 async fn lookup(log: &str, key: &str) -> Result<Found, Refusal> {
     let mut view = View::new(&CACHES);
     let (standing, _) = standing(log).await?;
-    let bucket = settle(log, &mut view, |view| {
-        let (state, head) = live_state(view, &standing)?;
-        Ok(convert::bucket(log, head, &state))
-    });
-    let bucket = bucket.await?;
+    let live = settle(log, &mut view, |view| live_state(view, &standing));
+    let (state, head) = live.await?;
     let object = settle(log, &mut view, |view| {
-        let object = find(view, &standing, key)?;
+        let object = find(view, head, key)?;
         Ok(convert::object(&object, leading_spans(view, &object)?))
     });
-    Ok((bucket, object.await.map_err(convert::refusal)))
+    let object = object.await.map_err(convert::refusal);
+    Ok((convert::bucket(log, head, &state), object))
 }
 
 async fn list_objects(log: &str, query: Query) -> Result<Page, Refusal> {

@@ -47,12 +47,11 @@ pub fn live_state<'s>(
     }
 }
 
-/// The object under a key.
+/// The object under a key of a live bucket.
 ///
 /// # Errors
-/// `NoSuchBucket`, `NoSuchKey`, `KeyTooLong`.
-pub fn find(view: &View<'_>, standing: &Standing, key: &str) -> Result<Arc<Object>, Blocked> {
-    let (_, head) = live_state(view, standing)?;
+/// `NoSuchKey`, `KeyTooLong`.
+pub fn find(view: &View<'_>, head: &Head, key: &str) -> Result<Arc<Object>, Blocked> {
     let cid = get(view, &head.root, key).map_err(Blocked::of_tree)?;
     let cid = cid.ok_or(Refusal::NoSuchKey)?;
     let mut need = Need::default();

@@ -164,9 +164,8 @@ fn run(seed: u64) {
         let rebuilt = billet_tree::build(listed, |_| {}).unwrap();
         assert_eq!(head.root, rebuilt);
         store.check_closed(LOG);
-        let standing = store.standing(LOG);
         for (key, etag) in &keys {
-            let object = store.run(LOG, |view| find(view, &standing, key)).unwrap();
+            let object = store.run(LOG, |view| find(view, &head, key)).unwrap();
             assert_eq!((&object.key, &object.etag), (key, etag));
             assert!(object.to_bytes().is_ok());
         }

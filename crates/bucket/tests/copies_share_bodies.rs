@@ -43,10 +43,8 @@ fn a_copy_shares_the_body_and_its_pin_is_adopted() {
         .map(|done| done.unwrap().object.unwrap())
         .collect();
     assert_eq!(store.claims.len(), pins + 2, "one pin and one stage");
-    let standing = store.standing("far");
-    let source = store
-        .run("far", |view| find(view, &standing, "old"))
-        .unwrap();
+    let head = store.head("far");
+    let source = store.run("far", |view| find(view, &head, "old")).unwrap();
     for (object, key) in done.iter().zip(["new", "newer", "newest"]) {
         assert_eq!(object.key, key);
         assert_eq!(

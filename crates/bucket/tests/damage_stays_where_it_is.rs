@@ -41,8 +41,8 @@ fn check(store: &mut Store, expected: &StoreError) {
         delete_if("good", any()),
         delete("bad"),
     ];
-    let standing = store.standing(LOG);
-    let found = store.run(LOG, |view| find(view, &standing, "bad"));
+    let head = store.head(LOG);
+    let found = store.run(LOG, |view| find(view, &head, "bad"));
     assert_eq!(found.unwrap_err(), Refusal::Store(expected.clone()));
     let done = store.apply(LOG, &ops);
     let refused = Err(Refusal::Store(expected.clone()));

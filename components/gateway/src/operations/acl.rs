@@ -17,7 +17,7 @@ pub(crate) async fn get_bucket(call: &Call) -> Result<Reply> {
 }
 
 pub(crate) async fn get_object(call: &Call, version_id: Option<String>) -> Result<Reply> {
-    let bucket = object(call, version_id).await?;
+    let (bucket, _) = call.own_object(version_id.as_deref()).await?;
     Ok(get(&bucket))
 }
 
@@ -31,14 +31,8 @@ pub(crate) async fn put_object(
     version_id: Option<String>,
     body: Body,
 ) -> Result<Reply> {
-    let bucket = object(call, version_id).await?;
-    put(call, &bucket, body).await
-}
-
-/// The bucket of an object that is there.
-async fn object(call: &Call, version_id: Option<String>) -> Result<Bucket> {
     let (bucket, _) = call.own_object(version_id.as_deref()).await?;
-    Ok(bucket)
+    put(call, &bucket, body).await
 }
 
 fn get(bucket: &Bucket) -> Reply {
