@@ -28,5 +28,5 @@ wasmtime::component::bindgen!({
     world: "billet:native/native",
     imports: { default: trappable },
     exports: { default: async | store },
-    with: { "billet:store/digest.hasher": crate::imports::digest::Hasher },
+    with: { "billet:store/digest.hasher": billet_digest::Hasher },
 });

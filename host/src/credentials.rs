@@ -8,20 +8,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use hmac::{Hmac, KeyInit, Mac};
+use billet_digest::{OWNER_DEFAULT, Signed, owner_id};
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::private_file::{self, PrivateFileError};
 use crate::traits::{Credentials, Principal, Refusal, Signature};
-
-/// The owner of everything where a key pair names none.
-const OWNER_DEFAULT: &str = "billet";
-
-/// A secret that stands in for that of an unknown key, so that the same work is done.
-const SECRET_OF_NOBODY: &str = "0000000000000000000000000000000000000000";
 
 /// Why key pairs cannot be used. No variant holds a secret.
 #[derive(Debug, thiserror::Error)]
@@ -95,16 +87,9 @@ impl KeyPair {
     }
 
     fn principal(&self) -> Principal {
-        let (id, name) = owner(Some(&self.owner));
+        let (id, name) = (owner_id(&self.owner), self.owner.clone());
         Principal { id, name }
     }
-}
-
-/// The canonical id of an owner and the name for display; of the default owner for none.
-pub fn owner(name: Option<&str>) -> (String, String) {
-    let name = name.unwrap_or(OWNER_DEFAULT);
-    let id = hex::encode(Sha256::digest(format!("billet owner {name}")));
-    (id, name.to_owned())
 }
 
 /// All key pairs, by access key.
@@ -223,13 +208,18 @@ fn random_text(length: usize, alphabet: &[u8]) -> Result<Zeroizing<String>, Cred
 impl Credentials for KeyRing {
     fn verify(&self, signature: &Signature) -> Result<Principal, Refusal> {
         let pair = self.pairs.get(&signature.access_key);
-        let secret = pair.map_or(SECRET_OF_NOBODY, |pair| pair.secret_access_key.as_str());
-        let good = expected_mac(secret, signature)
-            .is_some_and(|expected| expected.as_slice().ct_eq(&signature.mac).into());
-        let Some(pair) = pair else {
-            return Err(Refusal::UnknownKey);
+        let secret = pair.map(|pair| pair.secret_access_key.as_str());
+        let signed = Signed {
+            algorithm: &signature.algorithm,
+            date: &signature.date,
+            region: &signature.region,
+            service: &signature.service,
+            message: &signature.message,
+            mac: &signature.mac,
         };
-        if !good || signature.algorithm != "AWS4-HMAC-SHA256" {
+        let is_good = signed.is_by(secret);
+        let pair = pair.ok_or(Refusal::UnknownKey)?;
+        if !is_good {
             return Err(Refusal::Mismatch);
         }
         if signature.session_token.is_some() {
@@ -240,25 +230,4 @@ impl Credentials for KeyRing {
         }
         Ok(pair.principal())
     }
-}
-
-/// The MAC that the holder of `secret` makes: the chain of SigV4 keys, then the message.
-fn expected_mac(secret: &str, signature: &Signature) -> Option<[u8; 32]> {
-    let mut key = Zeroizing::new(format!("AWS4{secret}").into_bytes());
-    let Signature {
-        date,
-        region,
-        service,
-        ..
-    } = signature;
-    for step in [date.as_str(), region, service, "aws4_request"] {
-        key = Zeroizing::new(mac(&key, step.as_bytes())?.to_vec());
-    }
-    mac(&key, &signature.message)
-}
-
-/// None for a key that HMAC cannot take, of which there is none.
-fn mac(key: &[u8], message: &[u8]) -> Option<[u8; 32]> {
-    let mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
-    Some(mac.chain_update(message).finalize().into_bytes().into())
 }

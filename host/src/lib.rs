@@ -15,7 +15,6 @@ pub mod commands;
 pub mod components;
 pub mod config;
 pub mod credentials;
-mod digests;
 mod effects;
 mod engine;
 pub mod first_start;

@@ -2,7 +2,8 @@
 
 use std::cell::RefCell;
 
-use billet_plain::{Hasher, Refusal, Signature};
+use billet_digest::Hasher;
+use billet_plain::{Refusal, Signature};
 
 use crate::bindings::billet::store::types::StoreError;
 use crate::bindings::exports::billet::store::config;

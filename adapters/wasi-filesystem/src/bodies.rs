@@ -6,7 +6,7 @@
 use std::vec;
 
 use billet_block::{Block, Cid, Codec, LEAF_BYTES_MAX};
-use billet_plain::Hasher;
+use billet_digest::Hasher;
 use wit_bindgen::{FutureReader, StreamReader, StreamResult, StreamWriter, spawn_local};
 
 use crate::bindings::billet::store::types::{Digest, Span, StoreError};

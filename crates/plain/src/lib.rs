@@ -17,7 +17,6 @@
 
 mod checkpoint;
 mod claims;
-mod digests;
 mod journal;
 mod names;
 mod recorded;
@@ -25,7 +24,6 @@ mod signing;
 
 pub use checkpoint::{CheckpointError, read_checkpoint, write_checkpoint};
 pub use claims::{CLAIM_AGE_MS_MAX, CLAIMS_MAX, Claims};
-pub use digests::Hasher;
 pub use journal::{
     CHECKPOINT_COMMITS, ChainError, Change, Draft, Journal, Position, ROW_KEY_BYTES_MAX,
     ROW_VALUE_BYTES_MAX, ROWS_BYTES_MAX, Refused,

@@ -4,18 +4,8 @@
 
 use std::fmt;
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::{Digest as _, Sha256};
-use subtle::ConstantTimeEq;
+use billet_digest::{OWNER_DEFAULT, Signed, owner_id};
 use zeroize::Zeroizing;
-
-/// Whose the buckets are; the same owner as a native host's where it names none.
-const OWNER: &str = "billet";
-
-/// A secret that stands in where there is none, so that the same work is done.
-const SECRET_OF_NOBODY: &str = "0000000000000000000000000000000000000000";
-
-const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
 /// What a signature was made of.
 #[derive(Debug, Clone, Copy)]
@@ -90,50 +80,27 @@ impl KeyPair {
             .pair
             .as_ref()
             .filter(|(access_key, _)| access_key == signature.access_key);
-        let secret = known.map_or(SECRET_OF_NOBODY, |(_, secret)| secret.as_str());
-        let good = expected_mac(secret, signature)
-            .is_some_and(|expected| expected.as_slice().ct_eq(signature.mac).into());
-        if known.is_none() {
-            return Err(Refusal::UnknownKey);
-        }
-        if !good || signature.algorithm != ALGORITHM {
-            return Err(Refusal::Mismatch);
+        let secret = known.map(|(_, secret)| secret.as_str());
+        let signed = Signed {
+            algorithm: signature.algorithm,
+            date: signature.date,
+            region: signature.region,
+            service: signature.service,
+            message: signature.message,
+            mac: signature.mac,
+        };
+        if !signed.is_by(secret) {
+            return Err(match secret {
+                Some(_) => Refusal::Mismatch,
+                None => Refusal::UnknownKey,
+            });
         }
         if signature.has_session_token {
             return Err(Refusal::Expired);
         }
-        Ok(principal())
+        Ok(Principal {
+            id: owner_id(OWNER_DEFAULT),
+            name: OWNER_DEFAULT.to_owned(),
+        })
     }
-}
-
-fn principal() -> Principal {
-    let digest = Sha256::digest(format!("billet owner {OWNER}"));
-    let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    Principal {
-        id: digits
-            .filter_map(|digit| char::from_digit(u32::from(digit), 16))
-            .collect(),
-        name: OWNER.to_owned(),
-    }
-}
-
-/// The MAC that the holder of `secret` makes: the chain of keys, then the message.
-fn expected_mac(secret: &str, signature: &Signature<'_>) -> Option<[u8; 32]> {
-    let Signature {
-        date,
-        region,
-        service,
-        ..
-    } = signature;
-    let mut key = Zeroizing::new(format!("AWS4{secret}").into_bytes());
-    for step in [*date, *region, *service, "aws4_request"] {
-        key = Zeroizing::new(mac(&key, step.as_bytes())?.to_vec());
-    }
-    mac(&key, signature.message)
-}
-
-/// None for a key that HMAC cannot take, of which there is none.
-fn mac(key: &[u8], message: &[u8]) -> Option<[u8; 32]> {
-    let mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
-    Some(mac.chain_update(message).finalize().into_bytes().into())
 }

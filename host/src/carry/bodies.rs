@@ -2,14 +2,15 @@
 //!
 //! Must never hold more of a body than one leaf, nor say that something was compared that was not.
 
+use billet_digest::Hasher;
+
 use crate::bindings::billet::store::types::Digest;
 use crate::bindings::exports::billet::bucket::inspect::Promise;
-use crate::digests::Digester;
 
 /// A digest under way, beside what it must become.
 struct Awaited {
     algorithm: String,
-    state: Option<Digester>,
+    state: Option<Hasher>,
     value: Vec<u8>,
 }
 
@@ -17,7 +18,7 @@ impl Awaited {
     fn of(digest: &Digest) -> Self {
         Self {
             algorithm: digest.algorithm.clone(),
-            state: Digester::new(&digest.algorithm),
+            state: Hasher::open(&digest.algorithm),
             value: digest.value.clone(),
         }
     }
@@ -31,7 +32,7 @@ impl Awaited {
     /// What is wrong, if anything.
     fn finish(self, of: &str) -> Option<String> {
         let algorithm = self.algorithm;
-        match self.state.map(Digester::finish) {
+        match self.state.map(|mut state| state.finish()) {
             None => Some(format!(
                 "a digest by {algorithm:?}, which is not known here"
             )),
@@ -47,7 +48,7 @@ struct Part {
     left: u64,
     awaited: Vec<Awaited>,
     /// For the composites, in their order.
-    joined: Vec<Option<Digester>>,
+    joined: Vec<Option<Hasher>>,
 }
 
 /// A body under way.
@@ -97,8 +98,8 @@ impl Body {
             for awaited in &mut part.awaited {
                 awaited.update(now);
             }
-            for digester in part.joined.iter_mut().flatten() {
-                digester.update(now);
+            for hasher in part.joined.iter_mut().flatten() {
+                hasher.update(now);
             }
             part.left = part.left.saturating_sub(now.len() as u64);
             bytes = rest;
@@ -117,7 +118,7 @@ impl Body {
             joined: {
                 let composites = self.composites.iter();
                 composites
-                    .map(|composite| Digester::new(&composite.algorithm))
+                    .map(|composite| Hasher::open(&composite.algorithm))
                     .collect()
             },
         });
@@ -133,9 +134,9 @@ impl Body {
         let name = format!("part {}", part.number.saturating_add(1));
         let wrong = part.awaited.into_iter().filter_map(|one| one.finish(&name));
         self.wrong.extend(wrong);
-        for (composite, digester) in self.composites.iter_mut().zip(part.joined) {
-            if let Some(digester) = digester {
-                composite.update(&digester.finish());
+        for (composite, hasher) in self.composites.iter_mut().zip(part.joined) {
+            if let Some(mut hasher) = hasher {
+                composite.update(&hasher.finish());
             }
         }
         self.begin_part(part.number.saturating_add(1));
@@ -158,7 +159,7 @@ mod tests {
     use crate::bindings::exports::billet::bucket::inspect::PromisedPart;
 
     fn digest(algorithm: &str, bytes: &[u8]) -> Digest {
-        let mut state = Digester::new(algorithm).unwrap();
+        let mut state = Hasher::open(algorithm).unwrap();
         state.update(bytes);
         Digest {
             algorithm: algorithm.to_owned(),

@@ -9,12 +9,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use billet_block::Cid;
+use billet_digest::{OWNER_DEFAULT, owner_id};
 use clap::Args;
 use serde_json::Value;
 
 use super::look::{LookFlags, Print, View, look, offline, text};
 use crate::carry::{self, Import, Inspector, Progress};
-use crate::credentials;
 use crate::inspect::{Failure, Out, Request, Verdict, faults, proof_line, summary, telling};
 
 /// Writing a bucket to a file.
@@ -212,9 +212,10 @@ pub(super) fn import(import: ImportFile) -> Result<ExitCode, String> {
     let path = import.file.canonicalize();
     let path = path.map_err(|error| format!("{}: {error}", import.file.display()))?;
     let config = super::look::config(&import.flags)?;
+    let owner = import.owner.unwrap_or_else(|| OWNER_DEFAULT.to_owned());
     let bucket = Import {
         name,
-        owner: credentials::owner(import.owner.as_deref()),
+        owner: (owner_id(&owner), owner),
         region: config.text("region").to_owned(),
         space: config.text("space").to_owned(),
     };

@@ -2,19 +2,12 @@
 //!
 //! Must never hold more than the state of a digest.
 
+use billet_digest::Hasher;
 use wasmtime::component::Resource;
 
 use crate::bindings::billet::store::digest;
 use crate::bindings::billet::store::types::StoreError;
-use crate::digests::Digester;
 use crate::guest::Guest;
-
-/// A digest under way, and the name to start it anew.
-#[allow(unreachable_pub, reason = "generated code names it as public")]
-pub struct Hasher {
-    algorithm: String,
-    state: Digester,
-}
 
 impl digest::Host for Guest {}
 
@@ -23,22 +16,19 @@ impl digest::HostHasher for Guest {
         &mut self,
         algorithm: String,
     ) -> wasmtime::Result<Result<Resource<Hasher>, StoreError>> {
-        let Some(state) = Digester::new(&algorithm) else {
-            return Ok(Err(super::unknown_algorithm(&algorithm)));
-        };
-        Ok(Ok(self.table.push(Hasher { algorithm, state })?))
+        match Hasher::open(&algorithm) {
+            Some(hasher) => Ok(Ok(self.table.push(hasher)?)),
+            None => Ok(Err(super::unknown_algorithm(&algorithm))),
+        }
     }
 
     fn update(&mut self, hasher: Resource<Hasher>, bytes: Vec<u8>) -> wasmtime::Result<()> {
-        self.table.get_mut(&hasher)?.state.update(&bytes);
+        self.table.get_mut(&hasher)?.update(&bytes);
         Ok(())
     }
 
     fn finish(&mut self, hasher: Resource<Hasher>) -> wasmtime::Result<Vec<u8>> {
-        let hasher = self.table.get_mut(&hasher)?;
-        let fresh = Digester::new(&hasher.algorithm)
-            .ok_or_else(|| wasmtime::format_err!("a digest that was there is gone"))?;
-        Ok(std::mem::replace(&mut hasher.state, fresh).finish())
+        Ok(self.table.get_mut(&hasher)?.finish())
     }
 
     fn drop(&mut self, hasher: Resource<Hasher>) -> wasmtime::Result<()> {

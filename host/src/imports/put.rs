@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use billet_block::{Cid, Codec};
+use billet_digest::Hasher;
 use billet_storage::BodyWriter;
 use futures::StreamExt;
 use futures::channel::mpsc;
@@ -19,7 +20,6 @@ use super::{invalid, task_ended, unknown_algorithm};
 use crate::bindings::billet::store::bodies::{Body, Leaf};
 use crate::bindings::billet::store::types::{Digest, StoreError};
 use crate::buffers::{BUFFER_BYTES, Buffer, Buffers, NoBuffer, SMALL_BYTES_MAX};
-use crate::digests::Digester;
 use crate::effects::Effects;
 use crate::guest::{Guest, Host};
 use crate::peers::Peer;
@@ -35,8 +35,8 @@ pub(super) async fn put(
     size: u64,
     algorithms: Vec<String>,
 ) -> wasmtime::Result<Result<Body, StoreError>> {
-    let digesters = match open_digesters(&algorithms) {
-        Ok(digesters) => digesters,
+    let hashers = match open_hashers(&algorithms) {
+        Ok(hashers) => hashers,
         Err(error) => {
             content.close_with(accessor)?;
             return Ok(Err(error));
@@ -62,17 +62,17 @@ pub(super) async fn put(
     })?;
     let body = Intake {
         effects,
-        digesters,
+        hashers,
         leaves: Vec::new(),
     };
     Ok(body.take_in(space, size, &algorithms, filled, ended).await)
 }
 
-fn open_digesters(algorithms: &[String]) -> Result<Vec<Digester>, StoreError> {
+fn open_hashers(algorithms: &[String]) -> Result<Vec<Hasher>, StoreError> {
     if algorithms.len() > DIGESTS_MAX {
         return Err(invalid("too many digests"));
     }
-    let open = |name: &String| Digester::new(name).ok_or_else(|| unknown_algorithm(name));
+    let open = |name: &String| Hasher::open(name).ok_or_else(|| unknown_algorithm(name));
     algorithms.iter().map(open).collect()
 }
 
@@ -213,7 +213,7 @@ impl Drop for Cutter {
 /// What becomes of the leaves.
 struct Intake {
     effects: Arc<Effects>,
-    digesters: Vec<Digester>,
+    hashers: Vec<Hasher>,
     leaves: Vec<Leaf>,
 }
 
@@ -240,8 +240,8 @@ impl Intake {
         }
         let digests = algorithms
             .iter()
-            .zip(self.digesters.drain(..))
-            .map(|(name, state)| Digest {
+            .zip(self.hashers.drain(..))
+            .map(|(name, mut state)| Digest {
                 algorithm: name.clone(),
                 value: state.finish(),
             });
@@ -268,29 +268,29 @@ impl Intake {
         let small = length <= SMALL_BYTES_MAX;
         let mut beside = Vec::new();
         let mut along = Vec::new();
-        for mut digester in self.digesters.drain(..) {
+        for mut hasher in self.hashers.drain(..) {
             if small {
-                along.push(digester);
+                along.push(hasher);
                 continue;
             }
             let bytes = Arc::clone(&leaf);
             beside.push(tokio::task::spawn_blocking(move || {
-                digester.update((*bytes).as_ref());
-                digester
+                hasher.update((*bytes).as_ref());
+                hasher
             }));
         }
         let append = self.effects.storage.run(move |_| {
             let bytes = (*leaf).as_ref();
-            along.iter_mut().for_each(|digester| digester.update(bytes));
+            along.iter_mut().for_each(|hasher| hasher.update(bytes));
             let cid = Cid::of(Codec::Raw, bytes);
             writer.append(cid, bytes)?;
             Ok((writer, cid, along))
         });
         let (writer, cid, along) = append.await?;
-        self.digesters = along;
-        for digester in beside {
-            self.digesters
-                .push(digester.await.map_err(|error| task_ended(&error))?);
+        self.hashers = along;
+        for hasher in beside {
+            self.hashers
+                .push(hasher.await.map_err(|error| task_ended(&error))?);
         }
         let length = u32::try_from(length).map_err(|_| invalid("leaf too long"))?;
         self.leaves.push(Leaf {

@@ -1,6 +1,6 @@
 //! Digests by the names that the contract gives them.
 //!
-//! Must never know another name than a native host does: a caller cannot ask which host it is on.
+//! Must never know a name on one host alone: a caller cannot ask which host it is on.
 
 use crc_fast::CrcAlgorithm;
 use sha2::Digest as _;
