@@ -133,7 +133,7 @@ impl Storage {
             }
             StoreError::Full => types::StoreError::Full,
             StoreError::Busy { retry_after_ms } => types::StoreError::Busy(retry_after_ms),
-            StoreError::Unavailable(reason) => {
+            StoreError::Unavailable(reason) | StoreError::Exhausted(reason) => {
                 tracing::warn!(reason, "the store does not do it");
                 types::StoreError::Unavailable
             }

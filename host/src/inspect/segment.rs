@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use billet_storage::{Finding, FindingKind, Section, SegmentInfo, StoreError};
+use billet_storage::{Finding, Section, SegmentInfo, StoreError};
 
 use super::{Failure, Inside, Out, Verdict};
 
@@ -102,21 +102,10 @@ async fn check(inside: &Inside, number: u64) -> Result<Vec<Finding>, Failure> {
     on_thread(inside, move |store| {
         let mut findings = Vec::new();
         match store.check_segment(number, &mut findings) {
-            Err(StoreError::NotFound) => {
-                // One that went meanwhile has no row any more.
-                let mut segments = store.segments().into_iter();
-                let info = segments.find(|info| info.id.number == number);
-                findings.extend(info.map(|info| Finding {
-                    kind: FindingKind::NoFile,
-                    log: None,
-                    path: Some(store.segment_path(info.id)),
-                    what: "the file is gone".to_owned(),
-                }));
-            }
-            Err(error) => return Err(error.into()),
-            Ok(()) => {}
+            // One that went meanwhile is no finding.
+            Ok(()) | Err(StoreError::NotFound) => Ok(findings),
+            Err(error) => Err(error.into()),
         }
-        Ok(findings)
     })
     .await?
 }

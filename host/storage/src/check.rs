@@ -9,10 +9,14 @@ use std::io;
 use billet_block::Cid;
 use billet_segment::{FileKind, Frame, Record, Scan, SegmentId, State, scan_file};
 
+use crate::error::is_exhausted;
 use crate::segment::{Bytes, Content, Segment};
 use crate::store::lock;
 use crate::table::sidecars_of;
 use crate::{AuditFinding, SegmentInfo, Store, StoreError};
+
+/// What is said of a file that is not there.
+const GONE: &str = "the file is gone";
 
 /// What kind of finding it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,6 +27,8 @@ pub enum FindingKind {
     NoFile,
     /// A file of another length than its row says.
     OtherLength,
+    /// A file that the system does not give, whatever its row says.
+    Unreadable,
     /// A file without a row.
     Stray,
     /// Bytes of a segment that are no block, or a block that is not what its CID says.
@@ -48,6 +54,7 @@ impl FindingKind {
             Self::Lost => "lost",
             Self::NoFile => "no-file",
             Self::OtherLength => "other-length",
+            Self::Unreadable => "unreadable",
             Self::Stray => "stray-file",
             Self::BadBytes => "bad-bytes",
             Self::OtherBlocks => "other-blocks",
@@ -137,11 +144,17 @@ impl Store {
     /// Everything in a segment, in order; each block is hashed.
     ///
     /// # Errors
-    /// `NotFound` for a segment that is not there or has no file.
+    /// `NotFound` for a segment that is not there or has no file; `Unavailable` and `Exhausted` for
+    /// one that the system does not give.
     pub fn sections(&self, number: u64) -> Result<Vec<Section>, StoreError> {
         let segments = self.segments();
         let info = segments.iter().find(|info| info.id.number == number);
-        let (scan, _) = self.scan_segment(info.ok_or(StoreError::NotFound)?)?;
+        let info = info.ok_or(StoreError::NotFound)?;
+        let scanned = self.scan_segment(info).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => StoreError::NotFound,
+            _ => StoreError::of_file(&self.segment_path(info.id), &error),
+        });
+        let (scan, _) = scanned?;
         let commit = |frame: &Frame| {
             let found = scan.records.iter();
             let mut found = found.filter(|found| found.frame.offset == frame.offset);
@@ -166,14 +179,12 @@ impl Store {
     /// Reads one segment and checks it against its row and the files beside it.
     ///
     /// # Errors
-    /// `NotFound` for a segment that is not there or has no file.
+    /// `NotFound` for a segment that is not there; `Exhausted`.
     pub fn check_segment(&self, number: u64, watch: &mut dyn Watch) -> Result<(), StoreError> {
         let segments = self.segments();
         let info = segments.iter().find(|info| info.id.number == number);
         let info = info.ok_or(StoreError::NotFound)?;
-        let (scan, end) = self.scan_segment(info)?;
-        self.judge_segment(info, &scan, end, watch);
-        Ok(())
+        self.look_at(info, &BTreeSet::new(), watch).map(drop)
     }
 
     /// Checks the whole store. `files` lists all files below its folder (see
@@ -187,7 +198,7 @@ impl Store {
         watch: &mut dyn Watch,
     ) -> Result<(), StoreError> {
         self.check_lost(watch);
-        self.check_files(files, watch)?;
+        let gone = self.check_files(files, watch)?;
         let segments = self.segments();
         let all = segments.iter().map(|info| info.bytes).sum();
         let (mut done, mut newest) = (0, BTreeMap::new());
@@ -196,17 +207,12 @@ impl Store {
                 return Ok(());
             }
             done += info.bytes;
-            // One that is not there was told of; one that went meanwhile is no finding.
-            let Ok((scan, end)) = self.scan_segment(info) else {
-                continue;
-            };
-            for found in &scan.records {
+            for found in self.look_at(info, &gone, watch)?.records {
                 if found.durable.segment == info.id.number {
-                    let seq = newest.entry(found.log.clone()).or_insert(0);
+                    let seq = newest.entry(found.log).or_insert(0);
                     *seq = found.seq.max(*seq);
                 }
             }
-            self.judge_segment(info, &scan, end, watch);
         }
         watch.progress(all, all);
         self.check_newest(&newest, watch)?;
@@ -230,21 +236,26 @@ impl Store {
         }
     }
 
-    /// Looks twice: what comes and goes between listing and looking is no finding.
+    /// Looks twice: what comes and goes between listing and looking is no finding. Gives the files
+    /// that it told to be gone.
     fn check_files(
         &self,
         files: &dyn Fn() -> io::Result<Vec<String>>,
         watch: &mut dyn Watch,
-    ) -> Result<(), StoreError> {
+    ) -> Result<BTreeSet<String>, StoreError> {
+        let mut gone = BTreeSet::new();
         let look = || self.audit(&files().map_err(|error| StoreError::of_disk(&error))?);
         let first = look()?;
         if first.is_empty() {
-            return Ok(());
+            return Ok(gone);
         }
         let again = look()?;
         for found in first.into_iter().filter(|found| again.contains(found)) {
             let (kind, path, what) = match found {
-                AuditFinding::NoFile(path) => (FindingKind::NoFile, path, "the file is gone"),
+                AuditFinding::NoFile(path) => {
+                    gone.insert(path.clone());
+                    (FindingKind::NoFile, path, GONE)
+                }
                 AuditFinding::OtherLength(path) => (
                     FindingKind::OtherLength,
                     path,
@@ -261,20 +272,59 @@ impl Store {
                 what: what.to_owned(),
             });
         }
-        Ok(())
+        Ok(gone)
+    }
+
+    /// Reads a segment and judges it; what was found in it. That it cannot be read is a finding,
+    /// but of one that went meanwhile, and of those files that were told to be `gone`.
+    fn look_at(
+        &self,
+        info: &SegmentInfo,
+        gone: &BTreeSet<String>,
+        watch: &mut dyn Watch,
+    ) -> Result<Scan, StoreError> {
+        let path = self.segment_path(info.id);
+        let error = match self.scan_segment(info) {
+            Ok((scan, end)) => {
+                self.judge_segment(info, &scan, end, watch);
+                return Ok(scan);
+            }
+            Err(error) if is_exhausted(&error) => return Err(StoreError::of_file(&path, &error)),
+            Err(error) => error,
+        };
+        let (kind, what) = match error.kind() {
+            io::ErrorKind::NotFound => (FindingKind::NoFile, GONE.to_owned()),
+            _ => {
+                let what = format!("the file cannot be read: {error}");
+                (FindingKind::Unreadable, what)
+            }
+        };
+        let now = self
+            .book()
+            .accounts
+            .get(&info.id.number)
+            .map(|a| a.row.state);
+        let has_file = matches!(now, Some(State::Open | State::Sealed | State::Compacting));
+        if has_file && (kind != FindingKind::NoFile || !gone.contains(&path)) {
+            watch.found(Finding {
+                kind,
+                log: None,
+                path: Some(path),
+                what,
+            });
+        }
+        Ok(Scan::default())
     }
 
     /// Hashes a segment's blocks, as far as it is durable.
-    fn scan_segment(&self, info: &SegmentInfo) -> Result<(Scan, u64), StoreError> {
-        let path = self.segment_path(info.id);
-        let disk = |error: io::Error| StoreError::of_disk(&error);
-        let file = self.disk.open(&path).map_err(disk)?;
-        let file = file.ok_or(StoreError::NotFound)?;
-        let mut length = file.length().map_err(disk)?;
+    fn scan_segment(&self, info: &SegmentInfo) -> io::Result<(Scan, u64)> {
+        let file = self.disk.open(&self.segment_path(info.id))?;
+        let file = file.ok_or(io::ErrorKind::NotFound)?;
+        let mut length = file.length()?;
         if let Some(segment) = self.find_segment(info.id) {
             length = length.min(segment.synced());
         }
-        let scan = scan_file(Bytes(file.as_ref()), length, info.id.plane).map_err(disk)?;
+        let scan = scan_file(Bytes(file.as_ref()), length, info.id.plane)?;
         Ok((scan, length))
     }
 

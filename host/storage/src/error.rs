@@ -29,6 +29,10 @@ pub enum StoreError {
     /// The disk does not do it now, the log is damaged, or the store is closed.
     #[error("unavailable: {0}")]
     Unavailable(String),
+    /// The system has no more open files or memory for this process now: nothing is known of what
+    /// was asked for.
+    #[error("the system is at a limit: {0}")]
+    Exhausted(String),
     /// The caller broke an obligation; the text says which.
     #[error("invalid: {0}")]
     Invalid(String),
@@ -42,8 +46,19 @@ impl StoreError {
     pub(crate) fn of_disk(error: &std::io::Error) -> Self {
         if is_full(error) {
             Self::Full
+        } else if is_exhausted(error) {
+            Self::Exhausted(error.to_string())
         } else {
             Self::Unavailable(error.to_string())
+        }
+    }
+
+    /// The same, saying of which file.
+    pub(crate) fn of_file(path: &str, error: &std::io::Error) -> Self {
+        match Self::of_disk(error) {
+            Self::Unavailable(text) => Self::Unavailable(format!("{path}: {text}")),
+            Self::Exhausted(text) => Self::Exhausted(format!("{path}: {text}")),
+            other => other,
         }
     }
 }
@@ -52,6 +67,13 @@ impl StoreError {
 pub(crate) fn is_full(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{QuotaExceeded, StorageFull};
     matches!(error.kind(), StorageFull | QuotaExceeded)
+}
+
+/// Whether an error says that the process or the system is at a limit, and nothing of the file.
+pub(crate) fn is_exhausted(error: &std::io::Error) -> bool {
+    use rustix::io::Errno;
+    let limits = [Errno::MFILE, Errno::NFILE, Errno::NOMEM];
+    Errno::from_io_error(error).is_some_and(|error| limits.contains(&error))
 }
 
 impl From<ClaimError> for StoreError {

@@ -52,6 +52,15 @@ pub enum Survivors {
     Some(u64),
 }
 
+/// What fails of a file each time, as rot, people and limits of the system do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// Opening it, with this error of the system.
+    Open(i32),
+    /// Reading the byte at this place, with this error of the system.
+    At(u64, i32),
+}
+
 #[derive(Clone, Debug)]
 enum Change {
     Write(usize, Vec<u8>),
@@ -92,6 +101,7 @@ struct World {
     trace: Vec<String>,
     plan: Option<Plan>,
     full_from: Option<u64>,
+    broken: BTreeMap<String, Broken>,
     is_dead: bool,
     is_locked: bool,
     keys_in_file: bool,
@@ -269,6 +279,15 @@ impl Sim {
                 world.durable.remove(path);
             }
         }
+    }
+
+    /// Lets a file fail from now on, or no longer.
+    pub fn break_file(&self, path: &str, broken: Option<Broken>) {
+        let mut world = self.world();
+        match broken {
+            Some(broken) => world.broken.insert(path.to_owned(), broken),
+            None => world.broken.remove(path),
+        };
     }
 
     /// The rows of the table of keys.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use billet_segment::Pair;
 
-use super::{Change, Draw, Go, Inode, Sim, dead};
+use super::{Broken, Change, Draw, Go, Inode, Sim, dead};
 use crate::{Clock, Disk, File, Kv, KvChange, KvError, Lock, Random};
 
 struct SimFile {
@@ -21,6 +21,12 @@ impl File for SimFile {
         let world = self.sim.world();
         if world.is_dead {
             return Err(dead());
+        }
+        let end = offset.saturating_add(out.len() as u64);
+        if let Some(Broken::At(at, error)) = world.broken.get(&self.path)
+            && (offset..end).contains(at)
+        {
+            return Err(io::Error::from_raw_os_error(*error));
         }
         let bytes = world
             .inodes
@@ -159,6 +165,9 @@ impl Disk for Sim {
         let world = self.world();
         if world.is_dead {
             return Err(dead());
+        }
+        if let Some(Broken::Open(error)) = world.broken.get(path) {
+            return Err(io::Error::from_raw_os_error(*error));
         }
         let inode = world.now.get(path).copied().flatten();
         let file = |inode| SimFile {
