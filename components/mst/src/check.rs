@@ -17,6 +17,9 @@ use wit_bindgen::rt::async_support::{FutureReader, StreamReader, StreamWriter, s
 /// Findings that are written at once.
 const PAGE_FINDINGS: usize = 64;
 
+/// Parts in a page of findings after which it is written; one body can have 10,000 more.
+const PAGE_PARTS: usize = 2_048;
+
 /// Leaves that are read at once, each of at most 1 MiB.
 const LEAVES_AT_ONCE: usize = 4;
 
@@ -112,12 +115,16 @@ async fn write(
     mut writer: StreamWriter<inspect::Checked>,
 ) -> Result<(), StoreError> {
     let mut view = View::new(&CACHES);
-    let mut page = Vec::new();
+    let (mut page, mut parts) = (Vec::new(), 0);
     loop {
         let found = next(&mut check, &mut view).await?;
         let is_end = found.is_none();
+        if let Some(Checked::Body(body)) = &found {
+            parts += body.parts.len();
+        }
         page.extend(found.map(checked));
-        if is_end || page.len() >= PAGE_FINDINGS {
+        if is_end || page.len() >= PAGE_FINDINGS || parts >= PAGE_PARTS {
+            parts = 0;
             let left = writer.write_all(std::mem::take(&mut page)).await;
             if is_end || !left.is_empty() {
                 return Ok(());

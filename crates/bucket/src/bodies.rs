@@ -3,9 +3,10 @@
 //! Must never see a byte of a body.
 
 use billet_block::{Block, Codec, Digest};
-use billet_manifest::{Checksum, File};
+use billet_manifest::{Checksum, File, Object, Part};
 use billet_unixfs::{Builder, Root};
 
+use crate::row::PARTS_MAX;
 use crate::{Refusal, Source};
 
 /// Most checksums of one object or part.
@@ -13,6 +14,8 @@ const CHECKSUMS_MAX: usize = 8;
 
 /// Most bytes of a checksum, and of an algorithm's name.
 const CHECKSUM_BYTES_MAX: usize = 64;
+
+const TOO_MANY: &str = "too many or too long checksums";
 
 /// A body as a file, with the blocks that it needs besides its leaves.
 pub(crate) struct Body {
@@ -71,12 +74,36 @@ pub(crate) const fn file(root: Root) -> File {
 
 /// Refuses checksums that would not fit where they go.
 pub(crate) fn check_checksums(checksums: &[Checksum]) -> Result<(), Refusal> {
+    if fit(checksums) {
+        Ok(())
+    } else {
+        Err(Refusal::invalid(TOO_MANY))
+    }
+}
+
+fn fit(checksums: &[Checksum]) -> bool {
     let fits = |checksum: &Checksum| {
         checksum.value.len() <= CHECKSUM_BYTES_MAX && checksum.algorithm.len() <= CHECKSUM_BYTES_MAX
     };
-    if checksums.len() <= CHECKSUMS_MAX && checksums.iter().all(fits) {
-        Ok(())
-    } else {
-        Err(Refusal::invalid("too many or too long checksums"))
+    checksums.len() <= CHECKSUMS_MAX && checksums.iter().all(fits)
+}
+
+/// What is wrong with the parts and checksums of a manifest, which somebody else may have
+/// written: there are no more of either than any upload here could have.
+pub(crate) fn outgrown(object: &Object) -> Option<&'static str> {
+    let is_number = |part: &Part| (1..=PARTS_MAX).contains(&part.number);
+    let pairs = object.parts.iter().zip(object.parts.iter().skip(1));
+    let ascend = |(one, next): (&Part, &Part)| one.number < next.number;
+    if !object.parts.iter().all(is_number) || !pairs.into_iter().all(ascend) {
+        return Some("part numbers that do not ascend from 1 to 10,000");
     }
+    let values = object
+        .parts
+        .iter()
+        .filter_map(|part| part.checksum.as_ref());
+    let mut lengths = values
+        .map(Vec::len)
+        .chain(object.part_algorithm.as_ref().map(String::len));
+    let is_fit = fit(&object.checksums) && lengths.all(|length| length <= CHECKSUM_BYTES_MAX);
+    (!is_fit).then_some(TOO_MANY)
 }

@@ -16,7 +16,7 @@ use billet_unixfs::{Spans, Step, UnixfsError};
 use crate::lookup::Span;
 use crate::need::{Blocked, Need};
 use crate::refusal::StoreError;
-use crate::{Target, View, checksum};
+use crate::{Target, View, bodies, checksum};
 
 /// Keys that are looked at together; a manifest can have 2 MiB.
 const QUEUE_MAX: usize = 32;
@@ -286,6 +286,9 @@ fn promise(object: &Arc<Object>, key: &str, manifest: Cid) -> Result<Promise, Da
     let wrong = |reason: &str| damage(manifest, key, &reason);
     if object.key != key {
         return Err(wrong("the manifest of another key"));
+    }
+    if let Some(reason) = bodies::outgrown(object) {
+        return Err(wrong(reason));
     }
     let file = object.content.file();
     let sizes = object

@@ -18,7 +18,7 @@ use billet_block::{Cid, Codec};
 use billet_bucket::{
     Blocked, Caches, Check, Checked, Damage, Kind, Promise, Span, StoreError, Target, View,
 };
-use billet_manifest::{Object, Value as _};
+use billet_manifest::{Checksum, ChecksumKind, Object, Part, Value as _};
 use billet_tree::Builder;
 use common::{MIB, Random, Store, named};
 
@@ -189,6 +189,83 @@ fn a_manifest_under_another_key_and_a_body_of_another_size_are_named() {
         let found = check(&blocks, &[Target::Tree(root)]);
         let keys: Vec<&str> = found.damages.iter().map(|one| one.key.as_str()).collect();
         assert_eq!(keys, [key], "{:?}", found.damages);
+    }
+}
+
+/// What is said of a tree whose one key has this manifest; none when its body is passed.
+fn said_of(object: &Object, blocks: &Blocks) -> Option<String> {
+    let manifest = object.to_block().unwrap();
+    let mut tree = Builder::new();
+    tree.push(&object.key, manifest.cid).unwrap();
+    let (root, nodes) = tree.finish().unwrap();
+    let mut blocks = blocks.clone();
+    blocks.insert(manifest.cid, manifest.bytes);
+    blocks.extend(nodes.into_iter().map(|node| (node.cid, node.bytes)));
+    let found = check(&blocks, &[Target::Tree(root)]);
+    assert_eq!(found.bodies.len() + found.damages.len(), 1);
+    let damage = found.damages.into_iter().next()?;
+    assert_eq!((damage.cid, &damage.key), (manifest.cid, &object.key));
+    Some(damage.reason)
+}
+
+#[test]
+fn manifests_of_more_than_an_upload_can_have_are_named() {
+    let (store, _) = bucket();
+    let object = store.blocks.values().find_map(|bytes| {
+        let object = Object::from_bytes(bytes).ok()?;
+        (object.content.file().size == 0).then_some(object)
+    });
+    let object = object.unwrap();
+    let parts = |numbers: std::ops::RangeInclusive<u32>| -> Vec<Part> {
+        let part = |number| Part {
+            number,
+            size: 0,
+            checksum: None,
+        };
+        numbers.map(part).collect()
+    };
+    let say = |change: &dyn Fn(&mut Object)| {
+        let mut object = object.clone();
+        change(&mut object);
+        said_of(&object, &store.blocks)
+    };
+    assert_eq!(say(&|object| object.parts = parts(1..=10_000)), None);
+    assert_eq!(say(&|object| object.parts = parts(10_000..=10_000)), None);
+    for numbers in [0..=0, 1..=10_001, 10_001..=10_001] {
+        let said = say(&|object| object.parts = parts(numbers.clone()));
+        assert!(said.unwrap().contains("part numbers"), "{numbers:?}");
+    }
+    let said = say(&|object| object.parts = [parts(1..=9), parts(9..=9)].concat());
+    assert!(said.unwrap().contains("part numbers"));
+
+    let checksum = Checksum {
+        algorithm: "a".repeat(64),
+        value: vec![1; 64],
+        kind: ChecksumKind::Composite,
+    };
+    assert_eq!(
+        say(&|object| object.checksums = vec![checksum.clone(); 8]),
+        None
+    );
+    let outgrown: [&dyn Fn(&mut Object); 5] = [
+        &|object| object.checksums = vec![checksum.clone(); 9],
+        &|object| {
+            object.checksums = vec![checksum.clone()];
+            object.checksums[0].algorithm.push('a');
+        },
+        &|object| {
+            object.checksums = vec![checksum.clone()];
+            object.checksums[0].value.push(1);
+        },
+        &|object| object.part_algorithm = Some("a".repeat(65)),
+        &|object| {
+            object.parts = parts(1..=1);
+            object.parts[0].checksum = Some(vec![1; 65]);
+        },
+    ];
+    for (index, change) in outgrown.into_iter().enumerate() {
+        let said = say(change);
+        assert!(said.unwrap().contains("checksums"), "case {index}");
     }
 }
 

@@ -73,6 +73,8 @@ impl Body {
             promise,
         };
         body.begin_part(0);
+        // The first parts may be empty.
+        body.update(&[]);
         body
     }
 
@@ -85,7 +87,7 @@ impl Body {
         self.left > 0
     }
 
-    /// The next bytes.
+    /// The next bytes; parts that end with them, and empty ones after those, are compared.
     pub(super) fn update(&mut self, mut bytes: &[u8]) {
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         self.left = self.left.saturating_sub(length);
@@ -122,9 +124,6 @@ impl Body {
                     .collect()
             },
         });
-        if self.part.as_ref().is_some_and(|part| part.left == 0) {
-            self.end_part();
-        }
     }
 
     fn end_part(&mut self) {
@@ -207,6 +206,37 @@ mod tests {
         for cut in 1..12 {
             let (one, two) = whole.split_at(cut);
             assert_eq!(wrong(promise(), &[one, two]), Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn any_number_of_empty_parts_is_compared() {
+        const EMPTY: usize = 100_000;
+        for bytes in [&b""[..], b"bytes"] {
+            let mut parts = vec![b"".as_slice(); EMPTY];
+            parts.push(bytes);
+            parts.extend(std::iter::repeat_n(b"".as_slice(), EMPTY));
+            let promised = |part: &[u8]| PromisedPart {
+                size: part.len() as u64,
+                digests: vec![digest("crc32c", part)],
+            };
+            let crcs = |part: &&[u8]| digest("crc32c", part).value;
+            let crcs: Vec<u8> = parts.iter().flat_map(crcs).collect();
+            let mut promise = Promise {
+                size: bytes.len() as u64,
+                digests: vec![digest("md5", bytes)],
+                parts: parts.iter().map(|part| promised(part)).collect(),
+                composites: vec![digest("crc32c", &crcs)],
+                ..promise()
+            };
+            let pieces: &[&[u8]] = if bytes.is_empty() { &[] } else { &[bytes] };
+            assert_eq!(wrong(promise.clone(), pieces), Vec::<String>::new());
+            for number in [0, EMPTY, 2 * EMPTY] {
+                promise.parts[number].digests[0].value[0] ^= 1;
+            }
+            let said = wrong(promise, pieces);
+            assert_eq!(said.len(), 3, "{said:?}");
+            assert!(said[2].contains("part 200001"), "{said:?}");
         }
     }
 
