@@ -103,7 +103,9 @@ fn a_carried_bucket_keeps_its_root() {
     assert!(said.contains("67 keys") && said.contains(&first), "{said}");
 
     ends(1, &store, &["import", file]);
-    ends(1, &store, &["import", file, "--bucket", "Not_A_Name"]);
+    for name in ["Not_A_Name", "192.168.0.1", "a-.b", "xn--a"] {
+        ends(1, &store, &["import", file, "--bucket", name]);
+    }
     ends(0, &store, &["import", file, "--bucket", "copy"]);
     assert_eq!(root(&store, "copy"), first);
     check(&mut client, "copy");

@@ -11,7 +11,9 @@ use billet_storage::{ClaimId, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
 use super::check::Faults;
-use super::{Archive, Blocks as _, CarryError, Checked, Inspector, Progress, verify_archive};
+use super::{
+    Archive, Blocks as _, CarryError, Checked, Inspector, Progress, bucket_name, verify_archive,
+};
 use crate::apply;
 use crate::bindings::exports::billet::bucket::changes::{CreateBucket, ImportRoot, Op};
 use crate::bindings::exports::billet::bucket::objects::Refusal;
@@ -21,9 +23,6 @@ use crate::storage::Storage;
 
 /// Bytes of blocks that are staged at once; so many are written at once and not kept in memory.
 const STAGE_BYTES: usize = 8 << 20;
-
-/// Shortest and longest name of a bucket.
-const NAME_BYTES: std::ops::RangeInclusive<usize> = 3..=63;
 
 /// The bucket to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,15 +115,7 @@ fn exists() -> CarryError {
 
 /// Refuses what no request could name.
 fn check_name(name: &str) -> Result<(), CarryError> {
-    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let fits = NAME_BYTES.contains(&name.len())
-        && name
-            .bytes()
-            .all(|byte| is_plain(byte) || byte == b'-' || byte == b'.')
-        && name.bytes().next().is_some_and(is_plain)
-        && name.bytes().next_back().is_some_and(is_plain)
-        && !name.contains("..");
-    if fits {
+    if bucket_name::is_fit(name) {
         Ok(())
     } else {
         let text = format!("{name:?} is no name for a bucket: use --bucket");

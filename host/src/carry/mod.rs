@@ -5,6 +5,7 @@
 
 mod archive;
 mod bodies;
+mod bucket_name;
 mod check;
 mod export;
 mod import;
