@@ -14,7 +14,9 @@ mod segment;
 mod ship;
 mod table;
 mod tree;
+mod whole;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -68,7 +70,8 @@ pub fn run(cli: Cli) -> ExitCode {
     match done {
         Ok(code) => code,
         Err(reason) => {
-            eprintln!("billet: {reason}");
+            // Nobody may read this either.
+            let _ = writeln!(std::io::stderr(), "billet: {reason}");
             ExitCode::FAILURE
         }
     }

@@ -17,7 +17,7 @@ use std::path::Path;
 
 use billet_client::daemon::Daemon;
 use billet_client::{Body, Client, Request};
-use carry::{content, ends, put, root, send};
+use carry::{billet, content, ends, put, root, send};
 
 const SIZES: [usize; 6] = [0, 1, 70_000, 1 << 20, (1 << 20) + 1, 3_000_000];
 
@@ -109,6 +109,27 @@ fn a_carried_bucket_keeps_its_root() {
     ends(0, &store, &["import", file, "--bucket", "copy"]);
     assert_eq!(root(&store, "copy"), first);
     check(&mut client, "copy");
+
+    // What cannot be got leaves the file that was there; what can takes its place.
+    let before = folder.path().join("before");
+    std::fs::write(&before, b"before").unwrap();
+    let get = |cid: &str| {
+        billet(
+            &store,
+            &["block", "get", cid, "-o", before.to_str().unwrap()],
+        )
+    };
+    let unknown = billet_block::Cid::of(billet_block::Codec::Raw, b"unknown").to_string();
+    assert!(!get(&unknown).status.success());
+    assert_eq!(std::fs::read(&before).unwrap(), b"before");
+    assert!(get(&first).status.success());
+    assert_ne!(std::fs::read(&before).unwrap(), b"before");
+    assert!(
+        !billet(&store, &["export", "nowhere", "-o", file])
+            .status
+            .success()
+    );
+    assert!(bytes == std::fs::read(file).unwrap(), "the export is gone");
 
     // An older root can still be taken out; it is a tree without a state.
     client.delete("/photos/parts").unwrap();

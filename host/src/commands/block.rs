@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::look::{LookFlags, Print, look};
+use super::whole::write_whole;
 use crate::inspect::Request;
 
 /// What can be asked about blocks.
@@ -33,16 +34,12 @@ pub enum BlockCommand {
 /// A sentence that says what to do.
 pub(super) fn run(command: BlockCommand) -> Result<ExitCode, String> {
     let BlockCommand::Get { cid, output, flags } = command;
-    let print = match output {
-        Some(path) => {
-            let file = std::fs::File::create(&path);
-            let file = file.map_err(|error| format!("{}: {error}", path.display()))?;
-            Print::Raw(Box::new(file))
-        }
+    let get = |print| look(flags, Request::BlockGet { cid }, print);
+    match output {
+        Some(path) => write_whole(&path, get),
         None if std::io::stdout().is_terminal() => {
-            return Err("a block is no text: name a file with -o, or pipe it on".to_owned());
+            Err("a block is no text: name a file with -o, or pipe it on".to_owned())
         }
-        None => Print::Raw(Box::new(std::io::stdout())),
-    };
-    look(flags, Request::BlockGet { cid }, print)
+        None => get(Print::Raw(Box::new(std::io::stdout()))),
+    }
 }

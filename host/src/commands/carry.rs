@@ -2,8 +2,6 @@
 //!
 //! Must never leave a file under its name that is not whole.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -14,6 +12,7 @@ use clap::Args;
 use serde_json::Value;
 
 use super::look::{LookFlags, Print, View, look, offline, text};
+use super::whole::write_whole;
 use crate::carry::{self, Import, Inspector, Progress};
 use crate::inspect::{Failure, Out, Request, Verdict, faults, proof_line, summary, telling};
 
@@ -248,33 +247,4 @@ async fn check_proof(file: &Path, root: Cid, key: &str, out: &Out) -> Result<Ver
 async fn inspector() -> Result<Inspector, Failure> {
     let made = tokio::task::spawn_blocking(Inspector::new).await;
     Ok(made.map_err(|error| Failure::new(error.to_string()))??)
-}
-
-/// Has a file written beside its place, and puts it there when it is whole and synced.
-///
-/// # Errors
-/// A sentence that says what to do; there is no file then.
-pub(super) fn write_whole(
-    path: &Path,
-    work: impl FnOnce(Print) -> Result<ExitCode, String>,
-) -> Result<ExitCode, String> {
-    let failed = |error: std::io::Error| format!("{}: {error}", path.display());
-    let mut name = path.file_name().ok_or("-o names no file")?.to_owned();
-    name.push(".part");
-    let part = path.with_file_name(name);
-    let file = File::create(&part).map_err(failed)?;
-    let out: Box<dyn Write> = match file.try_clone() {
-        Ok(out) => Box::new(BufWriter::new(out)),
-        Err(error) => return Err(failed(error)),
-    };
-    let done = work(Print::Raw(out));
-    if matches!(done, Ok(code) if code == ExitCode::SUCCESS) {
-        // No invariant of the store: a file under its name must not turn out empty later.
-        file.sync_all().map_err(failed)?;
-        std::fs::rename(&part, path).map_err(failed)?;
-    } else {
-        // Outside the store: what is not whole does not stay.
-        let _ = std::fs::remove_file(&part);
-    }
-    done
 }

@@ -12,8 +12,8 @@ use clap::{Args, Subcommand};
 use futures::stream;
 use serde_json::Value;
 
-use super::carry::write_whole;
 use super::look::{LookFlags, Print, View, date, look, look_with, printable, text};
+use super::whole::write_whole;
 use crate::inspect::{Input, Request};
 
 /// The longest file of delegations.
