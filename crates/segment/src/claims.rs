@@ -46,7 +46,7 @@ pub enum Content<B> {
 pub struct Pending<B> {
     /// The space of its blocks.
     pub space: String,
-    /// When it was made, Unix milliseconds.
+    /// When it was made or renewed, Unix milliseconds.
     pub since_ms: u64,
     /// What it is about.
     pub content: Content<B>,
@@ -109,6 +109,16 @@ impl<B> Claims<B> {
         self.pending
             .get(&claim)
             .filter(|pending| !is_old(pending, now_ms))
+    }
+
+    /// Has a claim wait anew; whether it can still be taken.
+    pub fn renew(&mut self, claim: ClaimId, now_ms: u64) -> bool {
+        let pending = self.pending.get_mut(&claim);
+        let pending = pending.filter(|pending| !is_old(pending, now_ms));
+        pending.is_some_and(|pending| {
+            pending.since_ms = now_ms;
+            true
+        })
     }
 
     /// Forgets a claim, because a commit took it or nobody will.

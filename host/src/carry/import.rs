@@ -4,10 +4,11 @@
 //! that no commit names.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use billet_block::Cid;
-use billet_storage::{ClaimId, Store, StoreError};
+use billet_storage::{CLAIM_AGE_MAX_MS, ClaimId, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
 use super::check::Faults;
@@ -23,6 +24,9 @@ use crate::storage::Storage;
 
 /// Bytes of blocks that are staged at once; so many are written at once and not kept in memory.
 const STAGE_BYTES: usize = 8 << 20;
+
+/// How often claims are renewed while an import goes on.
+const RENEW_EVERY: Duration = Duration::from_millis(CLAIM_AGE_MAX_MS / 15);
 
 /// The bucket to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,12 +80,13 @@ pub(crate) async fn import(
     };
     let space = bucket.space.clone();
     progress.begin(checked.bytes);
+    let kept = Arc::<Kept>::default();
+    let feeding = Arc::clone(&kept);
     let fed = target
         .storage
-        .run(move |store| feed(store, &archive, &space, &progress));
-    let claims = fed
-        .await
-        .map_err(|error| CarryError::Failed(format!("the store: {error:?}")))?;
+        .run(move |store| feed(store, &archive, &space, &progress, &feeding));
+    let fed = keeping(target.storage.store(), &kept, fed).await;
+    fed.map_err(|error| CarryError::Failed(format!("the store: {error:?}")))?;
     let op = Op::ImportRoot(ImportRoot {
         bucket: CreateBucket {
             owner: bucket.owner.0,
@@ -91,9 +96,11 @@ pub(crate) async fn import(
         },
         root: root.to_bytes().to_vec(),
         state: state.map(|state| state.to_bytes().to_vec()),
-        claims,
+        claims: kept.claims(),
     });
-    let done = apply::apply(target.mst, target.metrics, bucket.name, vec![op]).await;
+    // All that was stored is read again before it is committed.
+    let done = apply::apply(target.mst, target.metrics, bucket.name, vec![op]);
+    let done = keeping(target.storage.store(), &kept, done).await;
     let outcome = done.map_err(|Lost| lost())?.pop();
     match outcome.ok_or_else(lost)? {
         Ok(_) => Ok(Imported {
@@ -139,16 +146,44 @@ async fn refuse_existing(mst: &Mst, name: &str) -> Result<(), CarryError> {
     }
 }
 
-/// Stores the blocks of a file; the claims over them. Leaves come first: they take longest, and
+/// Claims that are not to grow old.
+#[derive(Default)]
+struct Kept(Mutex<Vec<ClaimId>>);
+
+impl Kept {
+    fn add(&self, claim: ClaimId) {
+        let mut claims = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        claims.push(claim);
+    }
+
+    fn claims(&self) -> Vec<ClaimId> {
+        let claims = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        claims.clone()
+    }
+}
+
+/// Does something that can take longer than claims wait, and renews these meanwhile.
+async fn keeping<R>(store: &Store, kept: &Kept, work: impl Future<Output = R>) -> R {
+    let mut ticks = tokio::time::interval(RENEW_EVERY);
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            _ = ticks.tick() => store.renew_pending(&kept.claims()),
+        }
+    }
+}
+
+/// Stores the blocks of a file, with claims over them. Leaves come first: they take longest, and
 /// their claim counts from its end.
 fn feed(
     store: &Arc<Store>,
     archive: &Archive,
     space: &str,
     progress: &Progress,
-) -> Result<Vec<ClaimId>, StoreError> {
+    kept: &Kept,
+) -> Result<(), StoreError> {
     let read = |cid: &Cid| archive.block(cid).map_err(|_| StoreError::Corrupt(*cid));
-    let mut claims = Vec::new();
     let leaves = archive.in_order(true);
     if !leaves.is_empty() {
         let mut body = store.begin_body(space)?;
@@ -157,9 +192,9 @@ fn feed(
             body.append(cid, &bytes)?;
             progress.add(bytes.len());
         }
-        claims.push(body.finish()?);
+        kept.add(body.finish()?);
     }
-    let mut stage = || {
+    let stage = || {
         let (mut batch, mut length) = (Vec::new(), 0);
         let blocks = archive.in_order(false);
         let last = blocks.len();
@@ -168,7 +203,7 @@ fn feed(
             length += bytes.len();
             batch.push((cid, bytes));
             if length >= STAGE_BYTES || index + 1 == last {
-                claims.push(store.stage(space, std::mem::take(&mut batch))?);
+                kept.add(store.stage(space, std::mem::take(&mut batch))?);
                 length = 0;
             }
         }
@@ -176,7 +211,58 @@ fn feed(
     };
     let staged: Result<(), StoreError> = stage();
     if staged.is_err() {
-        store.discard_pending(&claims);
+        store.discard_pending(&kept.claims());
     }
-    staged.map(|()| claims)
+    staged
+}
+
+#[cfg(test)]
+mod tests {
+    use billet_block::Codec;
+    use billet_storage::sim::Sim;
+    use billet_storage::{Change, CommitRequest, Config};
+    use bytes::Bytes;
+
+    use super::*;
+
+    /// For so many minutes.
+    async fn go_on(sim: &Sim, minutes: u64) {
+        let now_ms = 1_000_000;
+        for minute in 1..=minutes {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            sim.set_now_ms(now_ms + minute * 60_000);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_stored_waits_for_a_commit_that_takes_an_hour() {
+        let sim = Sim::new();
+        sim.set_now_ms(1_000_000);
+        let store = Store::open(Config::default(), sim.effects()).unwrap();
+        let stage = |bytes: &'static [u8]| {
+            let block = (Cid::of(Codec::Raw, bytes), Bytes::from_static(bytes));
+            store.stage("space", vec![block]).unwrap()
+        };
+        let (kept, left) = (Kept::default(), stage(b"left alone"));
+        kept.add(stage(b"kept"));
+        keeping(&store, &kept, go_on(&sim, 60)).await;
+        let commit = |claims: Vec<ClaimId>| {
+            let root = Cid::of(Codec::Raw, b"kept");
+            let change = Change {
+                space: "space".to_owned(),
+                root,
+                state: root,
+                time_ms: 0,
+            };
+            let request = CommitRequest {
+                log: "log".to_owned(),
+                change: Some(change),
+                adopt: claims,
+                ..CommitRequest::default()
+            };
+            store.commit_group(vec![request]).pop().unwrap()
+        };
+        assert_eq!(commit(vec![left]), Err(StoreError::NotFound));
+        assert!(commit(kept.claims()).is_ok());
+    }
 }

@@ -85,5 +85,7 @@ pub use ship::{
 };
 pub use store::{Standing, Store};
 
-pub use billet_segment::{ClaimId, Frame, Head, Plane, Record, RowChange, SegmentId, State};
+pub use billet_segment::{
+    CLAIM_AGE_MAX_MS, ClaimId, Frame, Head, Plane, Record, RowChange, SegmentId, State,
+};
 pub use billet_shard::{Keep, Place, Published, ShardState, Slot};

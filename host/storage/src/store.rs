@@ -171,6 +171,17 @@ impl Store {
         self.with_book(|book| claims.iter().for_each(|claim| book.drop_claim(*claim)));
     }
 
+    /// Has pending claims wait anew for their commit, which takes long. Unknown ones and those
+    /// that are too old are passed over.
+    pub fn renew_pending(&self, claims: &[ClaimId]) {
+        let now_ms = self.clock.now_ms();
+        self.with_book(|book| {
+            for claim in claims {
+                book.claims.renew(*claim, now_ms);
+            }
+        });
+    }
+
     /// Claims that wait for a commit.
     pub fn pending_claims(&self) -> usize {
         self.book().claims.iter().count()

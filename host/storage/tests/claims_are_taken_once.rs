@@ -113,6 +113,27 @@ fn a_claim_is_forgotten_after_a_quarter_of_an_hour_and_at_a_restart() {
 }
 
 #[test]
+fn a_claim_that_is_renewed_in_time_waits_on() {
+    let sim = Sim::new();
+    let store = open(&sim, &small(1 << 20));
+    sim.set_now_ms(5);
+    let (kept, old) = (body(&store, "kept"), body(&store, "old"));
+    let staged = store.stage(SPACE, vec![node("staged")]).unwrap();
+    for round in 1..=4 {
+        sim.set_now_ms(5 + round * CLAIM_AGE_MAX_MS);
+        store.renew_pending(&[kept, staged, staged + 1]);
+        store.tick().unwrap();
+    }
+    store.renew_pending(&[old]);
+    assert_eq!(adopt(&store, "a", old), Err(StoreError::NotFound));
+    adopt(&store, "a", kept).unwrap();
+    adopt(&store, "a", staged).unwrap();
+    store.renew_pending(&[kept]);
+    assert_eq!(adopt(&store, "a", kept), Err(StoreError::NotFound), "taken");
+    read(&store, "kept", 100).unwrap();
+}
+
+#[test]
 fn a_claim_belongs_to_its_space_and_to_the_log_that_holds_it() {
     let sim = Sim::new();
     let store = open(&sim, &small(1 << 20));
