@@ -174,20 +174,20 @@ pub(super) fn verify(verify: Verify) -> Result<ExitCode, String> {
         let root = root.unwrap_or_default();
         let root = root.parse().map_err(|error| format!("--root: {error}"))?;
         let work = async move |out: &Out| check_proof(&file, root, &target, out).await;
-        return offline(flags.json, work, Print::Lines(PROVEN));
+        return offline(flags.json, work, Print::Check(PROVEN));
     }
     if is_file(&target) {
         if root.is_some() {
             return Err("a file has its own root: leave --root out".to_owned());
         }
         let work = async move |out: &Out| check_file(Path::new(&target), out).await;
-        return offline(flags.json, work, Print::Lines(CHECKED));
+        return offline(flags.json, work, Print::Check(CHECKED));
     }
     let bucket = target;
     look(
         flags,
         Request::Verify { bucket, root },
-        Print::Lines(CHECKED),
+        Print::Check(CHECKED),
     )
 }
 
@@ -221,7 +221,7 @@ pub(super) fn import(import: ImportFile) -> Result<ExitCode, String> {
     look(
         import.flags,
         Request::Import { path, bucket },
-        Print::Lines(CHECKED),
+        Print::Check(CHECKED),
     )
 }
 

@@ -27,7 +27,7 @@ pub(super) fn run(arguments: FsckArguments) -> Result<ExitCode, String> {
         columns: &["finding", "bucket", "key or file", "what"],
         rows: |line| vec![row(line)],
     };
-    look(arguments.flags, Request::Fsck, Print::Lines(view))
+    look(arguments.flags, Request::Fsck, Print::Check(view))
 }
 
 fn row(line: &Value) -> Vec<String> {

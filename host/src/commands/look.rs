@@ -2,9 +2,9 @@
 //!
 //! Exit status 0 is success, 1 a failure, 3 damage. Lines go to standard output: a table on a
 //! terminal, columns by tabs elsewhere, one JSON object a line with `--json`. Must never print a
-//! control character of a key or name as it is.
+//! control character of a key or name as it is, nor end a check well whose verdict nobody read.
 
-use std::io::{IsTerminal as _, Write};
+use std::io::{BufWriter, ErrorKind, IsTerminal as _, StdoutLock, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -50,8 +50,10 @@ pub(super) struct View {
 
 /// Where an answer is printed.
 pub(super) enum Print {
-    /// Lines, as a table or JSON.
+    /// Lines, as a table or JSON; whoever reads them may have enough.
     Lines(View),
+    /// The same of a check, which must not end well before its verdict was read.
+    Check(View),
     /// Raw bytes; lines of such an answer go to standard error.
     Raw(Box<dyn Write>),
 }
@@ -133,7 +135,8 @@ fn exit(work: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCod
     match done {
         Ok(code) => Ok(code),
         Err(Failure { text, is_damage }) if is_damage => {
-            eprintln!("billet: {text}");
+            // Nobody may read this either.
+            let _ = writeln!(std::io::stderr(), "billet: {text}");
             Ok(ExitCode::from(DAMAGED))
         }
         Err(Failure { text, .. }) => Err(text),
@@ -145,87 +148,136 @@ async fn show(
     print: Print,
     json: bool,
 ) -> Result<ExitCode, Failure> {
-    let terminal = std::io::stdout().is_terminal();
-    let (mut table, mut raw) = match print {
-        Print::Lines(view) => (Some((Table::new(view.columns, terminal), view)), None),
-        Print::Raw(raw) => (None, Some(raw)),
-    };
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut printer = Printer::new(print, json);
     let mut bar = Bar::default();
     let mut end = End::Failed {
         text: "the answer has no end".to_owned(),
         is_damage: false,
     };
-    while let Some(message) = next(&mut messages, &mut out).await {
-        let written = match message {
-            Message::Line(line) if json => {
-                bar.clear();
-                out.write_all(&line).and_then(|()| out.write_all(b"\n"))
+    loop {
+        if messages.is_empty() {
+            // What was told does not lie here while something takes long.
+            if let Err(error) = printer.out.flush() {
+                return printer.stopped(&error);
             }
-            Message::Line(line) => {
+        }
+        let written = match messages.recv().await {
+            Some(Message::Line(line)) => {
                 bar.clear();
-                let line: Value = serde_json::from_slice(&line)
-                    .map_err(|error| Failure::new(error.to_string()))?;
-                match &mut table {
-                    Some((table, view)) => (view.rows)(&line)
-                        .into_iter()
-                        .try_for_each(|row| table.row(row, &mut out)),
-                    None => writeln!(std::io::stderr(), "{line}"),
-                }
+                printer.line(&line)
             }
-            Message::Bytes(bytes) => match &mut raw {
-                Some(raw) => raw.write_all(&bytes),
-                None => Ok(()),
-            },
-            Message::Progress { what, done, all } => {
+            Some(Message::Bytes(bytes)) => printer.bytes(&bytes),
+            Some(Message::Progress { what, done, all }) => {
                 bar.show(&what, done, all);
                 Ok(())
             }
-            Message::End(told) => {
+            Some(Message::End(told)) => {
                 end = told;
                 break;
             }
+            None => break,
         };
-        if let Some(code) = stopped(written)? {
-            return Ok(code);
+        if let Err(error) = written {
+            return printer.stopped(&error);
         }
     }
     bar.clear();
-    let mut finish = || {
-        if let Some((table, _)) = &mut table {
-            table.finish(&mut out)?;
+    match (end, printer.finish()) {
+        (End::Failed { text, is_damage }, _) => Err(Failure { text, is_damage }),
+        (End::Damaged, _) => Ok(ExitCode::from(DAMAGED)),
+        (End::Whole, Err(error)) => printer.stopped(&error),
+        (End::Whole, Ok(())) => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Writes an answer.
+struct Printer {
+    out: BufWriter<StdoutLock<'static>>,
+    json: bool,
+    table: Option<(Table, View)>,
+    raw: Option<Box<dyn Write>>,
+    is_check: bool,
+    /// Whether a line of a check told of damage.
+    has_damage: bool,
+}
+
+impl Printer {
+    fn new(print: Print, json: bool) -> Self {
+        let is_check = matches!(print, Print::Check(_));
+        let (view, raw) = match print {
+            Print::Lines(view) | Print::Check(view) => (Some(view), None),
+            Print::Raw(raw) => (None, Some(raw)),
+        };
+        let terminal = std::io::stdout().is_terminal();
+        Self {
+            out: BufWriter::new(std::io::stdout().lock()),
+            json,
+            table: view.map(|view| (Table::new(view.columns, terminal), view)),
+            raw,
+            is_check,
+            has_damage: false,
         }
-        if let Some(raw) = &mut raw {
+    }
+
+    fn line(&mut self, line: &[u8]) -> std::io::Result<()> {
+        if self.json && !self.is_check {
+            return self.json(line);
+        }
+        let value: Value = serde_json::from_slice(line)?;
+        self.has_damage |= tells_damage(&value);
+        match &mut self.table {
+            _ if self.json => self.json(line),
+            Some((table, view)) => (view.rows)(&value)
+                .into_iter()
+                .try_for_each(|row| table.row(row, &mut self.out)),
+            None => {
+                // Beside the bytes: they are whole whether somebody reads this or not.
+                let _ = writeln!(std::io::stderr(), "{value}");
+                Ok(())
+            }
+        }
+    }
+
+    fn json(&mut self, line: &[u8]) -> std::io::Result<()> {
+        self.out.write_all(line)?;
+        self.out.write_all(b"\n")
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        match &mut self.raw {
+            Some(raw) => raw.write_all(bytes),
+            None => Ok(()),
+        }
+    }
+
+    fn finish(&mut self) -> std::io::Result<()> {
+        if let Some((table, _)) = &mut self.table {
+            table.finish(&mut self.out)?;
+        }
+        if let Some(raw) = &mut self.raw {
             raw.flush()?;
         }
-        out.flush()
-    };
-    if let Some(code) = stopped(finish())? {
-        return Ok(code);
+        self.out.flush()
     }
-    match end {
-        End::Whole => Ok(ExitCode::SUCCESS),
-        End::Damaged => Ok(ExitCode::from(DAMAGED)),
-        End::Failed { text, is_damage } => Err(Failure { text, is_damage }),
+
+    /// What it means that no more can be written. Whoever reads a list may have enough of it,
+    /// which is no failure; a check has no good end that nobody read.
+    fn stopped(&self, error: &std::io::Error) -> Result<ExitCode, Failure> {
+        if error.kind() == ErrorKind::BrokenPipe && !self.is_check {
+            return Ok(ExitCode::SUCCESS);
+        }
+        Err(Failure {
+            text: format!("writing the answer: {error}"),
+            is_damage: self.has_damage,
+        })
     }
 }
 
-/// The next message. What was told does not lie here while something takes long.
-async fn next(messages: &mut mpsc::Receiver<Message>, out: &mut impl Write) -> Option<Message> {
-    if messages.is_empty() {
-        // A writer that fails does so again with the next line, which is heard.
-        let _ = out.flush();
-    }
-    messages.recv().await
-}
-
-/// Whoever reads the output may have enough of it, which is no failure.
-fn stopped(written: std::io::Result<()>) -> Result<Option<ExitCode>, Failure> {
-    match written {
-        Ok(()) => Ok(None),
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Some(ExitCode::SUCCESS)),
-        Err(error) => Err(Failure::new(format!("writing the answer: {error}"))),
-    }
+/// Whether a line of a check says that something is damaged.
+fn tells_damage(line: &Value) -> bool {
+    let verdict = line.get("verdict").and_then(Value::as_str);
+    let damage = line.get("damage").and_then(Value::as_bool);
+    damage == Some(true) || matches!(verdict, Some("damage" | "damaged"))
 }
 
 /// What is shown while nobody knows how much there is, and from then on.

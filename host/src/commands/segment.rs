@@ -65,7 +65,7 @@ pub(super) fn run(command: SegmentCommand) -> Result<ExitCode, String> {
                 columns: &["segment", "plane", "bytes", "blocks", "verdict"],
                 rows: |line| vec![checked(line)],
             };
-            look(flags, Request::SegmentVerify { number }, Print::Lines(view))
+            look(flags, Request::SegmentVerify { number }, Print::Check(view))
         }
     }
 }

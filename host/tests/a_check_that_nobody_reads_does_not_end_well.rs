@@ -1,0 +1,84 @@
+//! A check whose reader went away ends with the status of damage once it came upon any, and never
+//! with that of a whole store; a list may be left early.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
+#![allow(clippy::arithmetic_side_effects, dead_code, unreachable_pub)]
+
+#[path = "support/carry.rs"]
+mod carry;
+#[path = "support/look.rs"]
+mod look;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use billet_client::daemon::Daemon;
+use carry::{content, ends, put};
+
+/// The exit status of a command whose output goes into a pipe that nobody reads.
+fn unread(store: &Path, arguments: &[&str], both: bool) -> i32 {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_billet"));
+    command.args(arguments).arg("--data-dir").arg(store);
+    command.env_remove("BILLET_CONFIG");
+    command.stderr(match both {
+        true => Stdio::from(writer.try_clone().unwrap()),
+        false => Stdio::null(),
+    });
+    let status = command.stdout(writer).status().unwrap();
+    status.code().unwrap()
+}
+
+#[test]
+fn a_check_that_nobody_reads_does_not_end_well() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let (store, file) = (
+        folder.path().join("store"),
+        folder.path().join("photos.car"),
+    );
+    let program = Path::new(env!("CARGO_BIN_EXE_billet"));
+    let mut daemon = Daemon::start(program, &store, &[]).unwrap();
+    let mut client = daemon.client();
+    put(&mut client, "/photos", b"");
+    put(&mut client, "/photos/key", &content(10_000));
+    drop(client);
+    let file = file.to_str().unwrap();
+    ends(0, &store, &["export", "photos", "-o", file]);
+    let checks: [&[&str]; 6] = [
+        &["fsck"],
+        &["fsck", "--json"],
+        &["verify", "photos"],
+        &["verify", "photos", "--json"],
+        &["verify", file],
+        &["segment", "verify", "1"],
+    ];
+    let every = |status: i32| {
+        for (index, arguments) in checks.into_iter().enumerate() {
+            let status_is = unread(&store, arguments, index % 2 == 0);
+            assert_eq!(status_is, status, "{arguments:?}");
+        }
+    };
+    assert_eq!(unread(&store, &["fsck"], true), 1, "of a daemon");
+    assert!(daemon.terminate().unwrap().success());
+    every(1);
+    assert_eq!(unread(&store, &["bucket", "ls"], true), 0);
+
+    // A byte of the one leaf.
+    let data = look::segments(&store, "data");
+    for path in data.iter().map(AsRef::as_ref).chain([Path::new(file)]) {
+        let mut bytes = std::fs::read(path).unwrap();
+        let leaf = content(10_000);
+        let at = bytes.windows(64).position(|some| some == &leaf[..64]);
+        bytes[at.unwrap() + 5_000] ^= 1;
+        std::fs::write(path, bytes).unwrap();
+    }
+    every(3);
+    assert_eq!(unread(&store, &["bucket", "ls"], true), 0);
+}
