@@ -52,6 +52,9 @@ pub(crate) async fn answer(
     inside: &Inside,
     out: &Out,
 ) -> Result<Verdict, Failure> {
+    // What a look finds now stays for it, even if it is overwritten or shipped meanwhile. What may
+    // wait without end looks at no blocks.
+    let _reading = (!request.writes()).then(|| inside.storage().store().reading());
     match request {
         Request::BucketList => bucket::list(inside, out).await,
         Request::BucketRoot { bucket } => bucket::root(inside, &bucket, out).await,
