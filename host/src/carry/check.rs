@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::archive::Archive;
 use super::bodies::Body;
 use super::inspector::{Flow, Inspector, failed, flow};
-use super::{Blocks, CarryError, ELSEWHERE, Fault, Lost, Progress, blocking};
+use super::{Blocks, CarryError, Fault, Lost, Progress, blocking};
 use crate::bindings::exports::billet::bucket::inspect::{Checked as Item, Span, Target};
 
 /// Findings that are taken from an instance at once.
@@ -36,21 +36,21 @@ pub struct Checked {
 /// To whom faults are told.
 pub type Faults = Box<dyn FnMut(Fault) + Send>;
 
-/// Checks all that a root and a state reach in a store.
+/// Checks all that a root and a state reach in a store; `leaves` has the leaves of bodies, and
+/// `catalog` all that leads to them.
 ///
 /// # Errors
-/// When it cannot be checked; damage is told to `fault` and counted.
+/// `Elsewhere` when the way to some leaves is not known; damage is told to `fault` and counted.
 pub async fn verify_bucket(
     inspector: &Inspector,
-    blocks: Arc<dyn Blocks>,
-    root: Cid,
-    state: Option<Cid>,
+    (catalog, leaves): (Arc<dyn Blocks>, Arc<dyn Blocks>),
+    (root, state): (Cid, Option<Cid>),
     progress: Arc<Progress>,
     fault: Faults,
 ) -> Result<Checked, CarryError> {
     progress.begin(0);
-    let checker = Checker::new(blocks, None, progress, fault);
-    Ok(check(inspector, root, state, checker).await?.0)
+    let checker = Checker::new(leaves, None, progress, fault);
+    Ok(check(inspector, catalog, (root, state), checker).await?.0)
 }
 
 /// Checks a CAR file: its form, every block, that its roots reach them all, every digest.
@@ -89,8 +89,9 @@ pub async fn verify_archive(
     };
     let blocks: Arc<dyn Blocks> = archive.clone();
     progress.begin(progress.now().1);
-    let checker = Checker::new(blocks, Some(Arc::clone(&archive)), progress, fault);
-    let (mut checked, mut fault) = check(inspector, root, state, checker).await?;
+    let leaves = Arc::clone(&blocks);
+    let checker = Checker::new(leaves, Some(Arc::clone(&archive)), progress, fault);
+    let (mut checked, mut fault) = check(inspector, blocks, (root, state), checker).await?;
     checked.faults += early;
     // What damage hides looks as if nothing linked it.
     if checked.faults == 0 {
@@ -108,14 +109,14 @@ pub async fn verify_archive(
 
 async fn check(
     inspector: &Inspector,
-    root: Cid,
-    state: Option<Cid>,
+    catalog: Arc<dyn Blocks>,
+    (root, state): (Cid, Option<Cid>),
     mut checker: Checker,
 ) -> Result<(Checked, Faults), CarryError> {
     let mut targets = vec![Target::Tree(root.to_bytes().to_vec())];
     targets.extend(state.map(|state| Target::State(state.to_bytes().to_vec())));
-    let blocks = Arc::clone(&checker.blocks);
-    let run = inspector.run(blocks, async move |accessor, native| {
+    let way = Arc::clone(&catalog);
+    let run = inspector.run(way, async move |accessor, native| {
         let inspect = native.billet_bucket_inspect();
         let started = inspect.call_check(accessor, targets).await?;
         let (stream, end) = started.map_err(|error| failed(&error))?;
@@ -125,7 +126,7 @@ async fn check(
                 batch.into_iter().for_each(|item| checker.item(item));
             }
             checker.finish_body();
-            checker.present(&root);
+            checker.present(&*catalog, &root);
             checker
         });
         let checker = work.await?;
@@ -140,7 +141,7 @@ async fn check(
 
 /// Reads bodies and compares.
 struct Checker {
-    blocks: Arc<dyn Blocks>,
+    leaves: Arc<dyn Blocks>,
     /// The file, whose blocks are marked as they are reached.
     archive: Option<Arc<Archive>>,
     progress: Arc<Progress>,
@@ -153,13 +154,13 @@ struct Checker {
 
 impl Checker {
     fn new(
-        blocks: Arc<dyn Blocks>,
+        leaves: Arc<dyn Blocks>,
         archive: Option<Arc<Archive>>,
         progress: Arc<Progress>,
         fault: Faults,
     ) -> Self {
         Self {
-            blocks,
+            leaves,
             archive,
             progress,
             fault,
@@ -176,8 +177,8 @@ impl Checker {
 
     /// Reads the root, for the empty tree is known to an instance without being read. Of any
     /// other that is lost the check has told.
-    fn present(&mut self, root: &Cid) {
-        if let (Err(lost), 0) = (self.blocks.block(root), self.checked.faults) {
+    fn present(&mut self, catalog: &dyn Blocks, root: &Cid) {
+        if let (Err(lost), 0) = (catalog.block(root), self.checked.faults) {
             self.tell(None, Some(root), reason(lost));
         }
     }
@@ -207,7 +208,7 @@ impl Checker {
         let Ok(cid) = Cid::from_bytes(&leaf.cid) else {
             return;
         };
-        let wrong = match self.blocks.block(&cid) {
+        let wrong = match self.leaves.block(&cid) {
             Ok(bytes) => {
                 if let Some(archive) = &self.archive {
                     archive.reach_leaf(&cid);
@@ -256,6 +257,6 @@ const fn reason(lost: Lost) -> &'static str {
     match lost {
         Lost::Missing => "the block is missing",
         Lost::Damaged => "the block is damaged",
-        Lost::Elsewhere => ELSEWHERE,
+        Lost::Elsewhere => "the block is on the network only, and it did not give it",
     }
 }

@@ -16,7 +16,7 @@ use wasmtime::component::{
 use wasmtime::{Store, StoreContextMut, StoreLimits, StoreLimitsBuilder, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
-use super::{Blocks, CarryError, ELSEWHERE, Lost};
+use super::{Blocks, CarryError, Lost};
 use crate::bindings::billet::store::{blocks, journal, rows, types};
 use crate::bindings::{Native, NativePre};
 use crate::{components, engine};
@@ -202,7 +202,7 @@ pub(crate) fn failed(error: &types::StoreError) -> CarryError {
             Ok(cid) => CarryError::Damaged(format!("{cid} is missing or damaged")),
             Err(_) => CarryError::Damaged("a block is damaged".to_owned()),
         },
-        types::StoreError::Unavailable => CarryError::Refused(ELSEWHERE.to_owned()),
+        types::StoreError::Unavailable => CarryError::Elsewhere,
         types::StoreError::Invalid(text) => CarryError::Refused(text.clone()),
         error => CarryError::Failed(format!("{error:?}")),
     }

@@ -38,6 +38,12 @@ pub enum CarryError {
     /// What was asked for is not there, or cannot be.
     #[error("{0}")]
     Refused(String),
+    /// A block on the way is on the network only, and cannot be had from there now.
+    #[error(
+        "a block on the way is on the network only, and it did not give it: ask while the daemon \
+         runs and reaches the network"
+    )]
+    Elsewhere,
     /// Something is damaged: exit status 3.
     #[error("{0}")]
     Damaged(String),
@@ -51,10 +57,6 @@ impl From<wasmtime::Error> for CarryError {
         Self::Failed(format!("{error:#}"))
     }
 }
-
-/// What to do about a block that is [`Lost::Elsewhere`].
-const ELSEWHERE: &str = "a block on the way is on the network only, and it did not give it: ask \
-                         while the daemon runs and reaches the network";
 
 /// Why a block cannot be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -84,8 +84,8 @@ pub async fn prove<W: Write + Send + 'static>(
     if let Some(promise) = &found {
         let cid = Cid::from_bytes(&promise.manifest);
         let cid = cid.map_err(|error| CarryError::Failed(error.to_string()))?;
-        let bytes = blocks.block(&cid).map_err(|lost| lost_block(&cid, lost))?;
-        write(&cid, &bytes)?;
+        let found = blocking(move || blocks.block(&cid)).await?;
+        write(&cid, &found.map_err(|lost| lost_block(&cid, lost))?)?;
     }
     out.write_all(&archive)?;
     Ok((found.as_ref().map(Proven::of).transpose()?, out))
@@ -123,9 +123,9 @@ pub async fn verify_proof(
     }
     let (blocks, key): (Arc<dyn Blocks>, _) = (Arc::new(archive), key.to_owned());
     // The empty tree is known to an instance without being read.
-    blocks
-        .block(&root)
-        .map_err(|lost| lost_block(&root, lost))?;
+    let read = Arc::clone(&blocks);
+    let found = blocking(move || read.block(&root)).await?;
+    found.map_err(|lost| lost_block(&root, lost))?;
     let run = inspector.run(blocks, async move |accessor, native| {
         let inspect = native.billet_bucket_inspect();
         let found = inspect.call_find(accessor, root.to_bytes().to_vec(), key);

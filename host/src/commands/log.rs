@@ -72,6 +72,9 @@ fn what(line: &Value) -> String {
     if let Some(keys) = line.get("keys") {
         parts.extend(changes(keys));
     }
+    if line.get("before").is_some() {
+        parts.push("what was before is no longer here".to_owned());
+    }
     let count = |field: &str| line.get(field).and_then(Value::as_u64).unwrap_or(0);
     for (field, word) in [("rows", "rows of uploads"), ("held", "claims held")] {
         if count(field) > 0 {

@@ -220,11 +220,11 @@ pub(super) async fn verify(
     let (root, state) = start(inside, name, root).await?;
     let inspector = inside.inspector().await?;
     let progress = Arc::<Progress>::default();
+    let blocks = blocks(inside);
     let work = carry::verify_bucket(
         &inspector,
-        blocks(inside),
-        root,
-        state,
+        (Arc::clone(&blocks), blocks),
+        (root, state),
         Arc::clone(&progress),
         faults(name, out),
     );

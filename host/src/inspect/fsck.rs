@@ -2,8 +2,7 @@
 //!
 //! Rows against files, every block against its CID, commits against heads; then, for each head,
 //! all that its root and state reach, down to the last leaf; leaves that only the network has are
-//! counted and not asked for. Must never stop at the first finding,
-//! nor mend anything.
+//! counted and not asked for. Must never stop at the first finding, nor mend anything.
 
 use std::sync::Arc;
 
@@ -12,8 +11,9 @@ use serde_json::json;
 use billet_storage::{Finding, Watch};
 
 use super::carry::{telling, verdict};
+use super::everywhere::Everywhere;
 use super::{Failure, Inside, Out, Verdict, segment};
-use crate::carry::{Fault, Faults, Progress, StoreBlocks, verify_bucket};
+use crate::carry::{CarryError, Fault, Faults, Progress, StoreBlocks, verify_bucket};
 
 /// Heads that are read at once.
 const PAGE_HEADS: usize = 100;
@@ -118,16 +118,26 @@ async fn closed(
 ) -> Result<(), Failure> {
     let inspector = inside.inspector().await?;
     let progress = Arc::<Progress>::default();
-    let blocks = Arc::new(StoreBlocks(Arc::clone(inside.storage().store())));
+    let leaves = Arc::new(StoreBlocks(Arc::clone(inside.storage().store())));
     let work = verify_bucket(
         &inspector,
-        blocks,
-        head.root,
-        Some(head.state),
+        (Everywhere::of(inside), leaves),
+        (head.root, Some(head.state)),
         Arc::clone(&progress),
         faults(log, out),
     );
-    let checked = telling(out, "bytes of buckets", &progress, work).await?;
+    let checked = match telling(out, "bytes of buckets", &progress, work).await {
+        Err(error @ CarryError::Elsewhere) => {
+            // What is beyond that block is not known, nor how much it is; the others are looked at.
+            sum.elsewhere = sum.elsewhere.saturating_add(1);
+            let what = error.to_string();
+            let line = json!({
+                "finding": "elsewhere", "damage": false, "bucket": log, "what": what,
+            });
+            return out.line(&line).await;
+        }
+        checked => checked?,
+    };
     sum.keys = sum.keys.saturating_add(checked.keys);
     sum.leaves = sum.leaves.saturating_add(checked.leaves);
     sum.elsewhere = sum.elsewhere.saturating_add(checked.elsewhere);

@@ -14,6 +14,16 @@ use crate::bindings::exports::billet::bucket::inspect::{Description, Difference}
 /// Differences that are counted; with more, the counts are least ones.
 const COUNTED_MAX: u32 = 1_000;
 
+/// What was before a commit.
+enum Before {
+    /// It is the first one.
+    Nothing,
+    /// It went with its segment once what it had made was on the network, so nobody knows here.
+    Gone,
+    /// Another commit.
+    Commit(Cid, Record),
+}
+
 /// A line for each commit, at most `limit`; of each at most `keys` changed keys.
 pub(super) async fn log(
     inside: &Inside,
@@ -27,43 +37,56 @@ pub(super) async fn log(
         Failure::new("there never was such a bucket; `billet bucket ls` lists those there are")
     })?;
     let mut left = limit.unwrap_or(u64::MAX);
-    let mut next = Some((head.commit, read(inside, head.commit, head.seq).await?));
-    while let Some((commit, record)) = next.take().filter(|_| left > 0) {
+    let newest = read(inside, head.commit).await?;
+    let newest = newest.ok_or_else(|| lost(head.commit))?;
+    let mut next = Before::Commit(head.commit, newest);
+    while let (Before::Commit(commit, record), true) = (&next, left > 0) {
         left = left.saturating_sub(1);
-        let before = match record.prev {
-            Some(prev) => {
-                let seq = record.seq.saturating_sub(1);
-                Some((prev, read(inside, prev, seq).await?))
-            }
-            None => None,
-        };
-        let line = line(inside, commit, &record, before.as_ref(), keys).await?;
-        out.line(&line).await?;
+        let before = before(inside, bucket, record).await?;
+        out.line(&line(inside, *commit, record, &before, keys).await?)
+            .await?;
         next = before;
     }
     Ok(Verdict::Whole)
 }
 
-async fn read(inside: &Inside, commit: Cid, seq: u64) -> Result<Record, Failure> {
+async fn before(inside: &Inside, bucket: &str, record: &Record) -> Result<Before, Failure> {
+    let Some(prev) = record.prev else {
+        return Ok(Before::Nothing);
+    };
+    let seq = record.seq.saturating_sub(1);
+    match read(inside, prev).await? {
+        Some(record) => Ok(Before::Commit(prev, record)),
+        None if inside.storage().store().may_be_gone(bucket, seq) => Ok(Before::Gone),
+        None => Err(lost(prev)),
+    }
+}
+
+/// The record of a commit; none where it is not there.
+async fn read(inside: &Inside, commit: Cid) -> Result<Option<Record>, Failure> {
     let store = std::sync::Arc::clone(inside.storage().store());
     let read = tokio::task::spawn_blocking(move || store.record(&commit)).await;
-    let read = read.map_err(|error| Failure::new(error.to_string()))?;
-    read.map_err(|error| match error {
-        StoreError::NotFound | StoreError::Corrupt(_) => Failure::damage(format!(
-            "commit {seq}, {commit}, is missing or damaged: `billet fsck` says what else is"
-        )),
-        error => error.into(),
-    })
+    match read.map_err(|error| Failure::new(error.to_string()))? {
+        Ok(record) => Ok(Some(record)),
+        Err(StoreError::NotFound) => Ok(None),
+        Err(StoreError::Corrupt(_)) => Err(lost(commit)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn lost(commit: Cid) -> Failure {
+    Failure::damage(format!(
+        "the commit {commit} is missing or damaged: `billet fsck` says what else is"
+    ))
 }
 
 async fn line(
     inside: &Inside,
     commit: Cid,
     record: &Record,
-    before: Option<&(Cid, Record)>,
+    before: &Before,
     keys: u32,
 ) -> Result<Value, Failure> {
-    let before = before.map(|(_, record)| record);
     let mut line = Map::new();
     let mut put = |name: &str, value: Value| line.insert(name.to_owned(), value);
     put("seq", record.seq.into());
@@ -75,6 +98,14 @@ async fn line(
     put("adopted", record.adopt.len().into());
     put("held", record.hold.len().into());
     put("discarded", record.discard.len().into());
+    let before = match before {
+        Before::Gone => {
+            put("before", "gone".into());
+            return Ok(Value::Object(line));
+        }
+        Before::Nothing => None,
+        Before::Commit(_, record) => Some(record),
+    };
     if before.is_none_or(|before| before.state != record.state) {
         put("bucket", state_change(inside, record, before).await?);
     }

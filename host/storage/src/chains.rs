@@ -161,7 +161,9 @@ impl Store {
         lost
     }
 
-    fn may_be_gone(&self, log: &str, seq: u64) -> bool {
+    /// Whether the record of that commit may have gone with its segment, because what it made is
+    /// on the network and the catalog is not kept here.
+    pub fn may_be_gone(&self, log: &str, seq: u64) -> bool {
         self.config.retain.catalog != Keep::All
             && matches!(self.published(log), Ok(Some(published)) if seq <= published.seq)
     }
