@@ -110,26 +110,7 @@ fn a_carried_bucket_keeps_its_root() {
     assert_eq!(root(&store, "copy"), first);
     check(&mut client, "copy");
 
-    // What cannot be got leaves the file that was there; what can takes its place.
-    let before = folder.path().join("before");
-    std::fs::write(&before, b"before").unwrap();
-    let get = |cid: &str| {
-        billet(
-            &store,
-            &["block", "get", cid, "-o", before.to_str().unwrap()],
-        )
-    };
-    let unknown = billet_block::Cid::of(billet_block::Codec::Raw, b"unknown").to_string();
-    assert!(!get(&unknown).status.success());
-    assert_eq!(std::fs::read(&before).unwrap(), b"before");
-    assert!(get(&first).status.success());
-    assert_ne!(std::fs::read(&before).unwrap(), b"before");
-    assert!(
-        !billet(&store, &["export", "nowhere", "-o", file])
-            .status
-            .success()
-    );
-    assert!(bytes == std::fs::read(file).unwrap(), "the export is gone");
+    replaced_whole(&store, &folder.path().join("before"), &first);
 
     // An older root can still be taken out; it is a tree without a state.
     client.delete("/photos/parts").unwrap();
@@ -153,4 +134,20 @@ fn a_carried_bucket_keeps_its_root() {
     // The objects of before are gone where they came from, and here they go their own way.
     put(&mut daemon.client(), "/photos/new", b"new");
     assert_ne!(root(&other, "photos"), first);
+}
+
+/// What cannot be got leaves the file that was there; what can takes its place.
+fn replaced_whole(store: &Path, file: &Path, cid: &str) {
+    std::fs::write(file, b"before").unwrap();
+    let got = |arguments: &[&str]| {
+        let output = ["-o", file.to_str().unwrap()];
+        let output = billet(store, &[arguments, &output].concat());
+        output.status.success()
+    };
+    let unknown = billet_block::Cid::of(billet_block::Codec::Raw, b"unknown").to_string();
+    assert!(!got(&["block", "get", &unknown]));
+    assert!(!got(&["export", "nowhere"]));
+    assert_eq!(std::fs::read(file).unwrap(), b"before");
+    assert!(got(&["block", "get", cid]));
+    assert_ne!(std::fs::read(file).unwrap(), b"before");
 }
