@@ -39,6 +39,15 @@ pub enum BucketCommand {
         #[command(flatten)]
         flags: LookFlags,
     },
+    /// Let a bucket be written again after commits of it were lost; fsck says which were.
+    AcceptLoss {
+        /// The bucket's name; none to let buckets be created again, although some that nobody
+        /// knows of may have been lost.
+        bucket: Option<String>,
+        /// Which store.
+        #[command(flatten)]
+        flags: LookFlags,
+    },
 }
 
 const BUCKETS: View = View {
@@ -67,6 +76,14 @@ pub(super) fn run(command: BucketCommand) -> Result<ExitCode, String> {
         } => {
             let request = Request::BucketSet { bucket, durability };
             look(flags, request, Print::Lines(BUCKETS))
+        }
+        BucketCommand::AcceptLoss { bucket, flags } => {
+            let view = View {
+                columns: &["bucket", "accepted"],
+                rows: |line| vec![vec![text(line, "bucket"), text(line, "accepted")]],
+            };
+            let request = Request::BucketAcceptLoss { bucket };
+            look(flags, request, Print::Lines(view))
         }
     }
 }

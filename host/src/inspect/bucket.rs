@@ -82,6 +82,30 @@ pub(super) async fn set(
     }
 }
 
+/// Lets a bucket be written again whose commits were lost; without a name lets buckets be created
+/// again, although some that nobody knows of may have been lost.
+pub(super) async fn accept_loss(
+    inside: &Inside,
+    name: Option<String>,
+    out: &Out,
+) -> Result<Verdict, Failure> {
+    let log = name.clone().unwrap_or_default();
+    let store = inside.storage().store();
+    let lost = store.damaged().into_iter().find(|(other, _)| *other == log);
+    let Some((_, what)) = lost else {
+        return Err(Failure::new(match name {
+            Some(name) => format!("no loss of {name} stands in the way of writing it"),
+            None => "no loss stands in the way of creating buckets".to_owned(),
+        }));
+    };
+    let store = std::sync::Arc::clone(store);
+    let forgiven = tokio::task::spawn_blocking(move || store.forgive(&log)).await;
+    forgiven.map_err(|error| Failure::new(error.to_string()))??;
+    tracing::warn!(bucket = name, what, "a loss was accepted");
+    out.line(&json!({"bucket": name, "accepted": what})).await?;
+    Ok(Verdict::Whole)
+}
+
 fn line(bucket: Bucket) -> Result<Value, Failure> {
     let settings: Vec<_> = bucket.settings.iter().map(shown).collect();
     Ok(json!({

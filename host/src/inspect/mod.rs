@@ -61,6 +61,7 @@ pub(crate) async fn answer(
         Request::BucketSet { bucket, durability } => {
             bucket::set(inside, &bucket, durability, out).await
         }
+        Request::BucketAcceptLoss { bucket } => bucket::accept_loss(inside, bucket, out).await,
         Request::SegmentList => segment::list(inside, out).await,
         Request::SegmentShow { number } => segment::show(inside, number, out).await,
         Request::SegmentVerify { number } => segment::verify(inside, number, out).await,

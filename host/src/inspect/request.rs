@@ -26,6 +26,11 @@ pub(crate) enum Request {
         /// `local` or `network`.
         durability: String,
     },
+    /// A line for each loss that is accepted from now on.
+    BucketAcceptLoss {
+        /// The bucket's name; none for those that nobody knows of.
+        bucket: Option<String>,
+    },
     /// A line for each segment.
     SegmentList,
     /// A line for each block in a segment.
@@ -145,6 +150,7 @@ impl Request {
         match self {
             Self::Import { .. }
             | Self::BucketSet { .. }
+            | Self::BucketAcceptLoss { .. }
             | Self::Login { .. }
             | Self::Whoami
             | Self::SpaceGenerate { .. }

@@ -262,7 +262,7 @@ impl Store {
         let name = if has_head { log } else { UNKNOWN_LOG };
         match self.book().damaged.get(name) {
             Some(reason) => Err(StoreError::Unavailable(format!(
-                "{log} is damaged: {reason}"
+                "{log} is not written until the loss is accepted: {reason}"
             ))),
             None => Ok(()),
         }

@@ -1,0 +1,91 @@
+//! A bucket whose commits were lost is not written, and no bucket is created, until somebody who
+//! looked says that the loss is accepted; from then on they are, after every start.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    dead_code,
+    unreachable_pub
+)]
+
+#[path = "support/look.rs"]
+mod look;
+
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+
+use billet_client::Client;
+use billet_client::daemon::Daemon;
+use look::{code, run, said, whole};
+
+fn put(client: &mut Client, path: &str) -> u16 {
+    client.put(path, b"").unwrap().status
+}
+
+/// Turns a bit of the record of a commit, which lies in the one catalog segment.
+fn damage(store: &Path, seq: u64) {
+    let segments = whole(store, &["segment", "ls"]);
+    let catalog = segments.iter().find(|line| line["plane"] == "catalog");
+    let number = catalog.unwrap()["segment"].to_string();
+    let blocks = whole(store, &["segment", "show", &number]);
+    let commit = serde_json::json!({"bucket": "lost", "seq": seq});
+    let record = blocks.iter().find(|line| line["commit"] == commit).unwrap();
+    let file = store.join(catalog.unwrap()["path"].as_str().unwrap());
+    let file = std::fs::File::options().read(true).write(true).open(file);
+    let (file, at) = (file.unwrap(), record["offset"].as_u64().unwrap() + 60);
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, at).unwrap();
+    file.write_all_at(&[byte[0] ^ 1], at).unwrap();
+}
+
+#[test]
+fn a_loss_can_be_accepted() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let (store, program) = (
+        folder.path().join("store"),
+        Path::new(env!("CARGO_BIN_EXE_billet")),
+    );
+    let start = || {
+        let daemon = Daemon::start(program, &store, &[]).unwrap();
+        let client = daemon.client();
+        (daemon, client)
+    };
+    let (mut daemon, mut client) = start();
+    let lost = ["/lost", "/lost/1", "/lost/2", "/lost/3", "/lost/4"];
+    // The last one tells that nothing of its bucket is lost.
+    for path in ["/other"].iter().chain(&lost).chain(&["/other/0"]) {
+        assert_eq!(put(&mut client, path), 200, "{path}");
+    }
+    let refused = run(&store, &["bucket", "accept-loss", "lost"]);
+    assert_eq!(code(&refused), 1);
+    assert!(
+        said(&refused).contains("no loss of lost"),
+        "{}",
+        said(&refused)
+    );
+
+    daemon.kill().unwrap();
+    damage(&store, 3);
+    let (mut daemon, mut client) = start();
+    for path in ["/lost/5", "/new"] {
+        assert_eq!(put(&mut client, path), 503, "{path}");
+    }
+    assert_eq!(put(&mut client, "/other/1"), 200, "it goes on");
+    assert_eq!(code(&run(&store, &["fsck"])), 3);
+
+    let accepted = whole(&store, &["bucket", "accept-loss", "lost"]);
+    assert_eq!(accepted[0]["bucket"], "lost");
+    assert_eq!(put(&mut client, "/lost/5"), 200);
+    assert_eq!(put(&mut client, "/new"), 503);
+    let accepted = whole(&store, &["bucket", "accept-loss"]);
+    assert!(accepted[0]["accepted"].is_string(), "{accepted:?}");
+    assert_eq!(put(&mut client, "/new"), 200);
+
+    daemon.terminate().unwrap();
+    let (_daemon, mut client) = start();
+    for path in ["/lost/6", "/newer"] {
+        assert_eq!(put(&mut client, path), 200, "{path}");
+    }
+}
