@@ -21,7 +21,7 @@ enum Before {
     /// It went with its segment once what it had made was on the network, so nobody knows here.
     Gone,
     /// Another commit.
-    Commit(Cid, Record),
+    Commit(Cid, Box<Record>),
 }
 
 /// A line for each commit, at most `limit`; of each at most `keys` changed keys.
@@ -39,7 +39,7 @@ pub(super) async fn log(
     let mut left = limit.unwrap_or(u64::MAX);
     let newest = read(inside, head.commit).await?;
     let newest = newest.ok_or_else(|| lost(head.commit))?;
-    let mut next = Before::Commit(head.commit, newest);
+    let mut next = Before::Commit(head.commit, Box::new(newest));
     while let (Before::Commit(commit, record), true) = (&next, left > 0) {
         left = left.saturating_sub(1);
         let before = before(inside, bucket, record).await?;
@@ -56,7 +56,7 @@ async fn before(inside: &Inside, bucket: &str, record: &Record) -> Result<Before
     };
     let seq = record.seq.saturating_sub(1);
     match read(inside, prev).await? {
-        Some(record) => Ok(Before::Commit(prev, record)),
+        Some(record) => Ok(Before::Commit(prev, Box::new(record))),
         None if inside.storage().store().may_be_gone(bucket, seq) => Ok(Before::Gone),
         None => Err(lost(prev)),
     }
@@ -104,7 +104,7 @@ async fn line(
             return Ok(Value::Object(line));
         }
         Before::Nothing => None,
-        Before::Commit(_, record) => Some(record),
+        Before::Commit(_, record) => Some(&**record),
     };
     if before.is_none_or(|before| before.state != record.state) {
         put("bucket", state_change(inside, record, before).await?);
