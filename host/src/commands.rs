@@ -20,6 +20,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use block::BlockCommand;
 pub use bucket::BucketCommand;
@@ -38,6 +39,9 @@ use crate::cli::{Cli, Command, ConfigCommand, ConfigFlags};
 use crate::config::{Config, Kind};
 use crate::credentials::{self, KeyRing};
 use crate::{Keep, Limits, Settings, ShipSettings, first_start, logging};
+
+/// How long threads that still do something have to end when the daemon has stopped.
+const ENDING: Duration = Duration::from_secs(5);
 
 /// Does what the command line says. Exit status 0 is success, 1 is failure, 3 is damage; 2, for a
 /// command line that cannot be read, comes from the parser.
@@ -154,12 +158,15 @@ fn serve(flags: ConfigFlags) -> Result<(), String> {
     let ring = Arc::new(key_ring(&config)?);
     let settings = settings(&config)?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let stop = stop_signal().map_err(|error| error.to_string())?;
         crate::serve(settings, ring, stop)
             .await
             .map_err(|error| error.to_string())
-    })
+    });
+    // The store is closed, or must not be: nothing that still runs can do it any good.
+    runtime.shutdown_timeout(ENDING);
+    served
 }
 
 /// Resolves at the first SIGTERM or SIGINT; a second one ends the process at once.

@@ -1,5 +1,5 @@
-//! A first SIGTERM lets requests end and seals the store, within its time; a second one ends the
-//! process at once.
+//! A first SIGTERM lets requests end and seals the store, within its time, and breaks answers to
+//! those who look inside off; a second one ends the process at once.
 
 #![allow(
     clippy::unwrap_used,
@@ -19,7 +19,10 @@ use std::thread::JoinHandle;
 use billet_client::daemon::Daemon;
 use billet_client::{Body, Client, Request, Response};
 
+#[path = "support/endless.rs"]
+mod endless;
 mod support;
+use endless::{FILE_BYTES, bytes_read, opened};
 use support::{Passage, client_of};
 
 const SIZE: u64 = 4 << 20;
@@ -117,6 +120,27 @@ fn a_stop_does_not_wait_for_ever() {
             .unwrap()
             .is_ok_and(|answer| answer.status == 200)
     );
+}
+
+#[test]
+fn a_stop_breaks_off_what_is_answered_at_the_admin_socket() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let program = Path::new(env!("CARGO_BIN_EXE_billet"));
+    let store = folder.path().join("store");
+    let file = endless::file(folder.path());
+    let mut daemon = Daemon::start(program, &store, &[]).unwrap();
+    let _asked = endless::ask(&store, &file, "bucket").unwrap();
+    while opened(&daemon, &file) == 0 {
+        std::thread::yield_now();
+    }
+    signal(&daemon);
+    while let Some(read) = bytes_read(&daemon) {
+        assert!(read < FILE_BYTES / 2, "{read} bytes were read");
+        std::thread::yield_now();
+    }
+    assert!(daemon.wait().unwrap().success());
+    let daemon = Daemon::start(program, &store, &[]).unwrap();
+    assert_eq!(daemon.client().get("/bucket").unwrap().status, 404);
 }
 
 #[test]

@@ -52,7 +52,7 @@ impl Archive {
     /// before it are there. Blocks.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// When the file cannot be read, or nobody waits for it any more.
     pub fn open(
         path: &Path,
         progress: &Progress,
@@ -102,6 +102,7 @@ impl Archive {
             Err(error) => return Ok(Err(error)),
         }
         while *at < bytes {
+            progress.go_on()?;
             let head = window.at(&self.file, *at, FRAME_HEAD_BYTES_MAX)?;
             let frame = match parse_frame_head(head) {
                 Ok(Parsed::Whole(frame)) => frame,

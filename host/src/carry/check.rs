@@ -124,12 +124,13 @@ async fn check(
         let work = blocking(move || {
             for batch in block_on_stream(batches) {
                 batch.into_iter().for_each(|item| checker.item(item));
+                checker.progress.go_on()?;
             }
             checker.finish_body();
             checker.present(&*catalog, &root);
-            checker
+            Ok::<_, CarryError>(checker)
         });
-        let checker = work.await?;
+        let checker = work.await??;
         let ended = ended.await;
         ended
             .map_err(|_| CarryError::Failed("a check broke off".to_owned()))?
@@ -205,6 +206,10 @@ impl Checker {
     }
 
     fn leaf(&mut self, leaf: &Span) {
+        // Whoever takes batches hears of it behind this one.
+        if self.progress.go_on().is_err() {
+            return;
+        }
         let Ok(cid) = Cid::from_bytes(&leaf.cid) else {
             return;
         };

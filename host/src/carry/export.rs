@@ -94,6 +94,7 @@ impl<W: Write> Writer<W> {
             rest.extend(page);
             let mut used = 0;
             while let Some((cid, is_leaf, length)) = rest.get(used..).and_then(entry) {
+                self.progress.go_on()?;
                 used += length;
                 self.leaves += u64::from(is_leaf);
                 if is_leaf == leaves {

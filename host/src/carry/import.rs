@@ -174,8 +174,9 @@ async fn keeping<R>(store: &Store, kept: &Kept, work: impl Future<Output = R>) -
     }
 }
 
-/// Stores the blocks of a file, with claims over them. Leaves come first: they take longest, and
-/// their claim counts from its end.
+/// Stores the blocks of a file, with claims over them, of which none stay when it fails or nobody
+/// waits for it any more. Leaves come first: they take longest, and their claim counts from its
+/// end.
 fn feed(
     store: &Arc<Store>,
     archive: &Archive,
@@ -183,7 +184,14 @@ fn feed(
     progress: &Progress,
     kept: &Kept,
 ) -> Result<(), StoreError> {
-    let read = |cid: &Cid| archive.block(cid).map_err(|_| StoreError::Corrupt(*cid));
+    let go_on = || {
+        let gone = |error: std::io::Error| StoreError::Invalid(error.to_string());
+        progress.go_on().map_err(gone)
+    };
+    let read = |cid: &Cid| {
+        go_on()?;
+        archive.block(cid).map_err(|_| StoreError::Corrupt(*cid))
+    };
     let leaves = archive.in_order(true);
     if !leaves.is_empty() {
         let mut body = store.begin_body(space)?;
@@ -209,7 +217,7 @@ fn feed(
         }
         Ok(())
     };
-    let staged: Result<(), StoreError> = stage();
+    let staged: Result<(), StoreError> = stage().and_then(|()| go_on());
     if staged.is_err() {
         store.discard_pending(&kept.claims());
     }
@@ -219,6 +227,7 @@ fn feed(
 #[cfg(test)]
 mod tests {
     use billet_block::Codec;
+    use billet_car::{Header, frame_header};
     use billet_storage::sim::Sim;
     use billet_storage::{Change, CommitRequest, Config};
     use bytes::Bytes;
@@ -264,5 +273,34 @@ mod tests {
         };
         assert_eq!(commit(vec![left]), Err(StoreError::NotFound));
         assert!(commit(kept.claims()).is_ok());
+    }
+
+    #[test]
+    fn what_nobody_waits_for_leaves_no_claims() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file.car");
+        let blocks = [b"a leaf", b"a node"];
+        let [leaf, node] = blocks.map(|bytes| Cid::of(Codec::Raw, bytes));
+        let roots = vec![node];
+        let mut file = Header { roots }.encode().unwrap();
+        for (cid, bytes) in [leaf, node].iter().zip(blocks) {
+            file.extend(frame_header(cid, bytes.len()).unwrap());
+            file.extend(bytes);
+        }
+        std::fs::write(&path, file).unwrap();
+        let progress = Progress::default();
+        let archive = Archive::open(&path, &progress, &mut |fault| panic!("{fault:?}")).unwrap();
+        archive.reach_leaf(&leaf);
+        archive.reach(&node);
+        let store = Store::open(Config::default(), Sim::new().effects()).unwrap();
+        let kept = Kept::default();
+        feed(&store, &archive, "space", &progress, &kept).unwrap();
+        assert_eq!((kept.claims().len(), store.pending_claims()), (2, 2));
+        store.discard_pending(&kept.claims());
+
+        progress.cancel();
+        feed(&store, &archive, "space", &progress, &Kept::default()).unwrap_err();
+        assert_eq!(store.pending_claims(), 0);
+        Archive::open(&path, &progress, &mut |_| {}).unwrap_err();
     }
 }

@@ -13,7 +13,7 @@ mod inspector;
 mod proof;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use billet_block::Cid;
 use billet_storage::Store;
@@ -117,11 +117,13 @@ impl Fault {
     }
 }
 
-/// How far a long command is, in bytes or, for an export, blocks.
+/// How far a long command is, in bytes or, for an export, blocks; and whether anybody still waits
+/// for it. Threads that do something long ask [`Progress::go_on`] again and again.
 #[derive(Debug, Default)]
 pub struct Progress {
     done: AtomicU64,
     total: AtomicU64,
+    cancelled: AtomicBool,
 }
 
 impl Progress {
@@ -129,6 +131,22 @@ impl Progress {
     pub fn now(&self) -> (u64, u64) {
         let read = |number: &AtomicU64| number.load(Ordering::Relaxed);
         (read(&self.done), read(&self.total))
+    }
+
+    /// Nobody waits for the command any more: it ends early, as if a file had failed.
+    pub fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the command is to go on.
+    ///
+    /// # Errors
+    /// When it was cancelled.
+    pub fn go_on(&self) -> std::io::Result<()> {
+        if self.cancelled.load(Ordering::Relaxed) {
+            return Err(std::io::Error::other("nobody waits for it any more"));
+        }
+        Ok(())
     }
 
     fn begin(&self, total: u64) {

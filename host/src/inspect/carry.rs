@@ -57,7 +57,17 @@ impl Write for Pieces {
     }
 }
 
-/// Does something long and tells how far it is.
+/// Cancels what it is about when it goes.
+struct Waiting<'a>(&'a Progress);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+/// Does something long and tells how far it is. When nobody reads that any more the work is
+/// cancelled, and its end awaited all the same: it counts until then.
 pub(crate) async fn telling<R>(
     out: &Out,
     what: &str,
@@ -66,9 +76,11 @@ pub(crate) async fn telling<R>(
 ) -> R {
     let mut ticks = tokio::time::interval(TOLD_EVERY);
     let mut work = std::pin::pin!(work);
+    let _waiting = Waiting(progress);
     loop {
         tokio::select! {
             done = &mut work => return done,
+            () = out.closed(), if progress.go_on().is_ok() => progress.cancel(),
             _ = ticks.tick() => {
                 let (done, all) = progress.now();
                 out.progress(what, done, all);

@@ -11,6 +11,9 @@
 //! `commands.rs`. What it knows of trees it asks `mst` ([`Inside::mst`]). Bytes that a command
 //! sends along arrive in [`Input`].
 //!
+//! An answer ends soon when nobody reads it any more: what takes long is done under [`telling`],
+//! and its threads ask `Progress::go_on`.
+//!
 //! What changes the store, and all that asks the shipper, needs the store's lock where no daemon
 //! runs. Must never change a byte of the store where [`Request::writes`] says that nothing is
 //! written, nor know what a tree looks like.

@@ -152,6 +152,11 @@ impl Out {
         let _ = self.0.try_send(Message::Progress { what, done, all });
     }
 
+    /// Resolves when nobody reads any more.
+    pub(crate) async fn closed(&self) {
+        self.0.closed().await;
+    }
+
     /// Whether nobody reads any more.
     pub(crate) fn is_closed(&self) -> bool {
         self.0.is_closed()

@@ -23,7 +23,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::{Input, Inside, Out, Request, answer};
@@ -33,8 +33,10 @@ pub(crate) const SOCKET: &str = "admin.sock";
 /// Bytes of a path that the system takes for a socket, its final NUL counted in.
 const PATH_BYTES_MAX: usize = 108;
 const MODE: u32 = 0o600;
-/// Questions at once.
-const CONNECTIONS_MAX: usize = 8;
+/// Questions at once: connections, and answers whose connection is gone already.
+const QUESTIONS_MAX: u32 = 8;
+/// How long a stop waits for answers to end that it broke off.
+const ENDING: Duration = Duration::from_secs(5);
 const HEAD_READ_S: u64 = 10;
 const READ_BYTES_MAX: usize = 64 << 10;
 /// The longest request, without the bytes behind it.
@@ -106,13 +108,14 @@ impl Socket {
         })
     }
 
-    /// Answers until the daemon stops; answers under way are broken off then.
+    /// Answers until the daemon stops; answers under way are broken off then, and have a moment to
+    /// end.
     pub(crate) async fn run(self, inside: Arc<Inside>, mut stopping: watch::Receiver<bool>) {
-        let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let permits = Arc::new(Semaphore::new(QUESTIONS_MAX as usize));
         let mut connections = JoinSet::new();
         loop {
             let accepted = tokio::select! {
-                _ = stopping.wait_for(|stopping| *stopping) => return,
+                _ = stopping.wait_for(|stopping| *stopping) => break,
                 Some(_) = connections.join_next() => continue,
                 accepted = self.listener.accept() => accepted,
             };
@@ -128,10 +131,13 @@ impl Socket {
                 continue;
             };
             let inside = Arc::clone(&inside);
-            connections.spawn(async move {
-                serve(stream, inside).await;
-                drop(permit);
-            });
+            connections.spawn(serve(stream, inside, Arc::new(permit)));
+        }
+        connections.shutdown().await;
+        // Each answer has its permit: whoever gets them all knows that none is left.
+        let ended = tokio::time::timeout(ENDING, permits.acquire_many(QUESTIONS_MAX)).await;
+        if ended.is_err() {
+            tracing::warn!("an answer at the admin socket does not end: it is left behind");
         }
     }
 }
@@ -144,10 +150,10 @@ fn is_ours(stream: &UnixStream) -> bool {
         .is_ok_and(|peer| peer.uid() == own || peer.uid() == 0)
 }
 
-async fn serve(stream: UnixStream, inside: Arc<Inside>) {
+async fn serve(stream: UnixStream, inside: Arc<Inside>, permit: Arc<OwnedSemaphorePermit>) {
     let service = service_fn(move |request: HttpRequest<Incoming>| {
-        let inside = Arc::clone(&inside);
-        async move { Ok::<_, Infallible>(respond(request, inside).await) }
+        let (inside, permit) = (Arc::clone(&inside), Arc::clone(&permit));
+        async move { Ok::<_, Infallible>(respond(request, inside, permit).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -159,7 +165,12 @@ async fn serve(stream: UnixStream, inside: Arc<Inside>) {
     }
 }
 
-async fn respond(request: HttpRequest<Incoming>, inside: Arc<Inside>) -> Response<Body> {
+/// Begins an answer, which keeps the permit until it has ended, whoever still reads it.
+async fn respond(
+    request: HttpRequest<Incoming>,
+    inside: Arc<Inside>,
+    permit: Arc<OwnedSemaphorePermit>,
+) -> Response<Body> {
     if request.method() != Method::POST {
         return refuse(
             StatusCode::METHOD_NOT_ALLOWED,
@@ -174,6 +185,7 @@ async fn respond(request: HttpRequest<Incoming>, inside: Arc<Inside>) -> Respons
     tokio::spawn(async move {
         let result = answer(request, input, &inside, &out).await;
         out.end(result).await;
+        drop(permit);
     });
     let frames = stream::poll_fn(move |context| messages.poll_recv(context))
         .map(|message| Ok(Frame::data(message.encode())));
