@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 use billet_client::Client;
 use billet_client::daemon::Daemon;
-use billet_storage::{Kv, RealDisk, RedbKv};
+use billet_storage::{Head, Kv, RealDisk, RedbKv};
 use serde_json::Value;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_billet");
@@ -134,6 +134,7 @@ fn fsck_finds_every_kind_of_damage() {
     flipped_bytes(&mut scene, seed);
     files(&mut scene);
     rows(&mut scene);
+    heads(&mut scene);
 }
 
 /// A byte of a block that a bucket reaches, in both planes.
@@ -247,6 +248,46 @@ fn rows(scene: &mut Scene) {
     assert_eq!((findings.len(), code), (1, 3), "{findings:?}");
     assert_eq!(findings[0]["finding"], "no-row");
     assert_eq!(findings[0]["bucket"], "photos");
+}
+
+/// A head that is not what its commit says, in each of its parts.
+fn heads(scene: &mut Scene) {
+    let store = scene.store();
+    let log = look::whole(&store, &["log", "photos"]);
+    let before = log.iter().find(|line| line["root"] != log[0]["root"]);
+    let before = before.unwrap()["root"].as_str().unwrap();
+    let before: billet_block::Cid = before.parse().unwrap();
+    type Meddle<'a> = &'a dyn Fn(&mut Head);
+    let parts: [(&str, Meddle<'_>); 5] = [
+        ("root", &|head| head.root = before),
+        ("state", &|head| head.state = before),
+        ("time", &|head| head.time_ms += 1),
+        ("space", &|head| head.space.push('x')),
+        ("segment", &|head| head.segment += 1),
+    ];
+    for (part, meddle) in parts {
+        let store = scene.store();
+        let disk = std::sync::Arc::new(RealDisk::new(&store).unwrap());
+        let table = RedbKv::open(disk, "catalog.redb").unwrap();
+        let (key, row) = table.scan(b"head/", None, 1).unwrap().remove(0);
+        let mut head = Head::from_bytes(&key, &row).unwrap();
+        meddle(&mut head);
+        table.batch(&[(key, Some(head.to_bytes()))]).unwrap();
+        drop(table);
+        let (findings, code) = check(&store);
+        assert_eq!(code, 3, "{part}: {findings:?}");
+        let found = findings.iter().find(|one| one["finding"] == "other-head");
+        let found = found.unwrap_or_else(|| panic!("{part}: {findings:?}"));
+        assert_eq!(found["bucket"], "photos");
+        assert!(
+            found["what"]
+                .as_str()
+                .unwrap()
+                .ends_with(&format!(" another {part}")),
+            "{found}"
+        );
+        assert!(part == "state" || findings.len() == 1, "{findings:?}");
+    }
 }
 
 /// Puts that in the place of the last row whose key begins so, or deletes it.

@@ -341,7 +341,8 @@ impl Draft {
     }
 }
 
-fn head_of(record: &Record, commit: Cid) -> Head {
+/// The row of a log whose newest commit is this record.
+pub(crate) fn head_of(record: &Record, commit: Cid) -> Head {
     Head {
         space: record.space.clone(),
         seq: record.seq,

@@ -11,6 +11,7 @@ use billet_segment::{
 };
 use billet_shard::Keep;
 
+use crate::book::head_of;
 use crate::check::{Finding, FindingKind, Watch};
 use crate::{Store, StoreError};
 
@@ -42,6 +43,27 @@ struct Later {
     released: Known,
     /// Rows that they changed, by a hash: where two have the same, nothing is said of the older.
     rows: Known,
+}
+
+/// What of a head is not as the record of its commit says.
+fn differs(head: &Head, right: &Head) -> Option<String> {
+    let parts = [
+        ("space", head.space != right.space),
+        ("root", head.root != right.root),
+        ("state", head.state != right.state),
+        ("time", head.time_ms != right.time_ms),
+        ("segment", head.segment != right.segment),
+    ];
+    let other: Vec<_> = parts
+        .iter()
+        .filter(|(_, is)| *is)
+        .map(|part| part.0)
+        .collect();
+    let (seq, commit) = (head.seq, head.commit);
+    (!other.is_empty()).then(|| {
+        let other = other.join(", ");
+        format!("the head names commit {seq}, {commit}, whose record has another {other}")
+    })
 }
 
 impl Store {
@@ -84,6 +106,10 @@ impl Store {
             if record.log != log || record.seq != seq {
                 return Some(format!("{commit} is not commit {seq} of this log"));
             }
+            let other = (commit == head.commit)
+                .then(|| differs(head, &head_of(&record, commit)))
+                .flatten();
+            let other = other.map(|what| (FindingKind::OtherHead, what));
             let lost = self.lost_claim(&record, &mut later.released);
             let lost = lost.map(|claim| {
                 let what = format!("commit {seq} holds the claim {claim:x}, whose row is gone");
@@ -91,7 +117,8 @@ impl Store {
             });
             let rows = self.lost_rows(&record, &mut later.rows);
             let rows = rows.into_iter().map(|what| (FindingKind::NoRow, what));
-            self.tell_lost(log, head, lost.into_iter().chain(rows), watch);
+            let all = other.into_iter().chain(lost).chain(rows);
+            self.tell_lost(log, head, all, watch);
             next = record.prev;
             seq = seq.saturating_sub(1);
             if seq.is_multiple_of(1 << 12) && !watch.progress(0, 0) {
@@ -101,7 +128,7 @@ impl Store {
         (seq > 0).then(|| format!("no commit before {}", seq + 1))
     }
 
-    /// Tells what the table does not have, unless a commit since may have let go of it.
+    /// Tells what the table does not have, unless a commit since may have changed it.
     fn tell_lost(
         &self,
         log: &str,

@@ -39,6 +39,8 @@ pub enum FindingKind {
     Index,
     /// A commit that is newer than its log's head, or whose log has none.
     NoHead,
+    /// A head that is not what its commit says.
+    OtherHead,
     /// A chain of commits with a gap.
     NoChain,
     /// A held claim that is gone, or lies in a segment that is.
@@ -60,6 +62,7 @@ impl FindingKind {
             Self::OtherBlocks => "other-blocks",
             Self::Index => "index",
             Self::NoHead => "no-head",
+            Self::OtherHead => "other-head",
             Self::NoChain => "no-chain",
             Self::NoClaim => "no-claim",
             Self::NoRow => "no-row",
