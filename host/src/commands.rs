@@ -38,7 +38,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::cli::{Cli, Command, ConfigCommand, ConfigFlags};
 use crate::config::{Config, Kind};
 use crate::credentials::{self, KeyRing};
-use crate::{Keep, Limits, Settings, ShipSettings, first_start, logging};
+use crate::{Keep, Limits, Settings, ShipSettings, first_start, logging, open_files};
 
 /// How long threads that still do something have to end when the daemon has stopped.
 const ENDING: Duration = Duration::from_secs(5);
@@ -46,6 +46,7 @@ const ENDING: Duration = Duration::from_secs(5);
 /// Does what the command line says. Exit status 0 is success, 1 is failure, 3 is damage; 2, for a
 /// command line that cannot be read, comes from the parser.
 pub fn run(cli: Cli) -> ExitCode {
+    open_files::raise();
     let success = |()| ExitCode::SUCCESS;
     let done = match cli.command {
         Command::Serve(flags) => serve(flags).map(success),

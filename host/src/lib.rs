@@ -25,6 +25,7 @@ mod listener;
 pub mod logging;
 mod metrics;
 mod mst;
+mod open_files;
 mod peers;
 mod pools;
 mod private_file;
