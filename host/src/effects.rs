@@ -38,7 +38,8 @@ impl Effects {
         cid: Cid,
         reason: StoreError,
     ) -> Result<Bytes, StoreError> {
-        let is_missing = matches!(reason, StoreError::NotFound | StoreError::Corrupt(_));
+        use StoreError::{Corrupt, NotFound, Unavailable};
+        let is_missing = matches!(reason, NotFound | Corrupt(_) | Unavailable);
         match self.network.get().filter(|_| is_missing) {
             Some(network) => match network.block(self, cid).await {
                 Err(StoreError::NotFound) => Err(reason),

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::archive::Archive;
 use super::bodies::Body;
 use super::inspector::{Flow, Inspector, failed, flow};
-use super::{Blocks, CarryError, Fault, Lost, Progress, blocking};
+use super::{Blocks, CarryError, EXHAUSTED, Fault, Lost, Progress, blocking};
 use crate::bindings::exports::billet::bucket::inspect::{Checked as Item, Span, Target};
 
 /// Findings that are taken from an instance at once.
@@ -135,6 +135,9 @@ async fn check(
         ended
             .map_err(|_| CarryError::Failed("a check broke off".to_owned()))?
             .map_err(|error| failed(&error))?;
+        if checker.is_exhausted {
+            return Err(CarryError::Failed(EXHAUSTED.to_owned()));
+        }
         Ok((checker.checked, checker.fault))
     });
     run.await
@@ -151,6 +154,8 @@ struct Checker {
     /// The key under way; its body is gone when it cannot be compared any more.
     key: String,
     body: Option<Body>,
+    /// Whether something could not be read for want of files or memory: then nothing is whole.
+    is_exhausted: bool,
 }
 
 impl Checker {
@@ -168,6 +173,7 @@ impl Checker {
             checked: Checked::default(),
             key: String::new(),
             body: None,
+            is_exhausted: false,
         }
     }
 
@@ -179,8 +185,10 @@ impl Checker {
     /// Reads the root, for the empty tree is known to an instance without being read. Of any
     /// other that is lost the check has told.
     fn present(&mut self, catalog: &dyn Blocks, root: &Cid) {
-        if let (Err(lost), 0) = (catalog.block(root), self.checked.faults) {
-            self.tell(None, Some(root), reason(lost));
+        match (catalog.block(root), self.checked.faults) {
+            (Err(Lost::Exhausted), _) => self.is_exhausted = true,
+            (Err(lost), 0) => self.tell(None, Some(root), reason(lost)),
+            _ => {}
         }
     }
 
@@ -232,6 +240,11 @@ impl Checker {
                 self.body = None;
                 None
             }
+            Err(Lost::Exhausted) => {
+                self.is_exhausted = true;
+                self.body = None;
+                None
+            }
             Err(lost) => Some(reason(lost)),
         };
         if let Some(wrong) = wrong {
@@ -262,6 +275,7 @@ const fn reason(lost: Lost) -> &'static str {
     match lost {
         Lost::Missing => "the block is missing",
         Lost::Damaged => "the block is damaged",
+        Lost::Exhausted => EXHAUSTED,
         Lost::Elsewhere => "the block is on the network only, and it did not give it",
     }
 }

@@ -16,7 +16,7 @@ use billet_car::{Header, frame_header};
 use futures::executor::block_on_stream;
 
 use super::inspector::{Flow, Inspector, failed, flow};
-use super::{Blocks, CarryError, Lost, Progress, blocking};
+use super::{Blocks, CarryError, EXHAUSTED, Lost, Progress, blocking};
 use crate::bindings::exports::billet::bucket::inspect::Target;
 
 /// Bytes of a closure that are taken at once.
@@ -116,6 +116,7 @@ impl<W: Write> Writer<W> {
                 Lost::Missing => "missing",
                 Lost::Damaged => "damaged",
                 Lost::Elsewhere => return CarryError::Elsewhere,
+                Lost::Exhausted => return CarryError::Failed(EXHAUSTED.to_owned()),
             };
             CarryError::Damaged(format!(
                 "the block {cid} is {how}; `billet verify` tells more"

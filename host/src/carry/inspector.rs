@@ -16,7 +16,7 @@ use wasmtime::component::{
 use wasmtime::{Store, StoreContextMut, StoreLimits, StoreLimitsBuilder, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
-use super::{Blocks, CarryError, Lost};
+use super::{Blocks, CarryError, EXHAUSTED, Lost};
 use crate::bindings::billet::store::{blocks, journal, rows, types};
 use crate::bindings::{Native, NativePre};
 use crate::{components, engine};
@@ -203,6 +203,7 @@ pub(crate) fn failed(error: &types::StoreError) -> CarryError {
             Err(_) => CarryError::Damaged("a block is damaged".to_owned()),
         },
         types::StoreError::Unavailable => CarryError::Elsewhere,
+        types::StoreError::Busy(_) => CarryError::Failed(EXHAUSTED.to_owned()),
         types::StoreError::Invalid(text) => CarryError::Refused(text.clone()),
         error => CarryError::Failed(format!("{error:?}")),
     }
@@ -258,6 +259,7 @@ fn get_all(
             Err(Lost::Missing) => blocks::Answer::NotFound,
             Err(Lost::Damaged) => blocks::Answer::Corrupt,
             Err(Lost::Elsewhere) => return Err(types::StoreError::Unavailable),
+            Err(Lost::Exhausted) => return Err(types::StoreError::Busy(0)),
         });
     }
     Ok(answers)

@@ -67,7 +67,13 @@ pub enum Lost {
     Damaged,
     /// It is not here, but the network took it, and cannot be asked or does not answer.
     Elsewhere,
+    /// The process is at a limit of the system: nobody knows.
+    Exhausted,
 }
+
+/// What to do about [`Lost::Exhausted`].
+const EXHAUSTED: &str = "the system gives this process no more open files or memory: ask again, or \
+                         raise its limits";
 
 /// Where blocks come from. Calls may block.
 pub trait Blocks: Send + Sync + 'static {
@@ -83,7 +89,7 @@ pub struct StoreBlocks(pub Arc<Store>);
 
 impl Blocks for StoreBlocks {
     fn block(&self, cid: &Cid) -> Result<Bytes, Lost> {
-        use billet_storage::StoreError::NotFound;
+        use billet_storage::StoreError::{Exhausted, NotFound};
         let mut bytes = Vec::new();
         match self.0.read_leaf(cid, &mut bytes) {
             Ok(()) if cid.matches(&bytes) => Ok(Bytes::from(bytes)),
@@ -91,6 +97,7 @@ impl Blocks for StoreBlocks {
                 Ok(found) if !found.is_empty() => Lost::Elsewhere,
                 _ => Lost::Missing,
             }),
+            Err(Exhausted(_)) => Err(Lost::Exhausted),
             Ok(()) | Err(_) => Err(Lost::Damaged),
         }
     }

@@ -88,6 +88,9 @@ pub(super) fn look_with(
         .find(|(setting, _)| setting.name == "log.level");
     if level.is_some_and(|(_, given)| given.origin != Origin::Default) {
         logging::start(config.text("log.level"), config.text("log.format"))?;
+    } else {
+        // Why an instance ended, or the store did not do it, is told nowhere else.
+        logging::start("billet_host::mst=error,billet_host::storage=warn", "text")?;
     }
     let settings = settings(&config)?;
     exit(async move {

@@ -153,7 +153,7 @@ fn get_all(
     asked: Vec<Asked>,
     max_bytes: usize,
 ) -> Result<Vec<Answer>, billet_storage::StoreError> {
-    use billet_storage::StoreError::{Corrupt, NotFound};
+    use billet_storage::StoreError::{Corrupt, NotFound, Unavailable};
     let mut answers = Vec::with_capacity(asked.len());
     let mut room = max_bytes;
     for Asked { cid, known } in asked {
@@ -170,6 +170,11 @@ fn get_all(
             Err(NotFound) => Answer::NotFound,
             Err(Corrupt(cid)) => {
                 tracing::error!(%cid, "a block is damaged");
+                Answer::Corrupt
+            }
+            // Its segment cannot be read: that, too, may be had elsewhere.
+            Err(Unavailable(reason)) => {
+                tracing::error!(%cid, reason, "a block cannot be read");
                 Answer::Corrupt
             }
             Err(error) => return Err(error),

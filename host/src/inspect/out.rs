@@ -114,7 +114,10 @@ impl From<Refusal> for Failure {
 
 impl From<Lost> for Failure {
     fn from(Lost: Lost) -> Self {
-        Self::new("the component that reads buckets failed; the log says why")
+        Self::new(
+            "the component that reads buckets failed; the log of whoever answered, the daemon or \
+                   else this command, says why",
+        )
     }
 }
 

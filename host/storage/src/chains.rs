@@ -76,7 +76,7 @@ impl Store {
             for (key, value) in &page {
                 let head = Head::from_bytes(key, value)?;
                 let log = name_after(HEAD_PREFIX, key).unwrap_or_default();
-                if let Some(what) = self.walk_chain(log, &head, watch) {
+                if let Some(what) = self.walk_chain(log, &head, watch)? {
                     let (kind, log) = (FindingKind::NoChain, Some(log.to_owned()));
                     let path = None;
                     watch.found(Finding {
@@ -93,18 +93,26 @@ impl Store {
         }
     }
 
-    fn walk_chain(&self, log: &str, head: &Head, watch: &mut dyn Watch) -> Option<String> {
+    fn walk_chain(
+        &self,
+        log: &str,
+        head: &Head,
+        watch: &mut dyn Watch,
+    ) -> Result<Option<String>, StoreError> {
         let (mut next, mut seq) = (Some(head.commit), head.seq);
         let mut later = Later::default();
         while let Some(commit) = next {
             let record = match self.record(&commit) {
                 Ok(record) => record,
                 // Where the catalog is let go of once it is shipped, old records go with it.
-                Err(StoreError::NotFound) if self.may_be_gone(log, seq) => return None,
-                Err(error) => return Some(format!("commit {seq}, {commit}: {error}")),
+                Err(StoreError::NotFound) if self.may_be_gone(log, seq) => return Ok(None),
+                Err(error @ (StoreError::Exhausted(_) | StoreError::Fatal(_))) => {
+                    return Err(error);
+                }
+                Err(error) => return Ok(Some(format!("commit {seq}, {commit}: {error}"))),
             };
             if record.log != log || record.seq != seq {
-                return Some(format!("{commit} is not commit {seq} of this log"));
+                return Ok(Some(format!("{commit} is not commit {seq} of this log")));
             }
             let other = (commit == head.commit)
                 .then(|| differs(head, &head_of(&record, commit)))
@@ -122,10 +130,10 @@ impl Store {
             next = record.prev;
             seq = seq.saturating_sub(1);
             if seq.is_multiple_of(1 << 12) && !watch.progress(0, 0) {
-                return None;
+                return Ok(None);
             }
         }
-        (seq > 0).then(|| format!("no commit before {}", seq + 1))
+        Ok((seq > 0).then(|| format!("no commit before {}", seq + 1)))
     }
 
     /// Tells what the table does not have, unless a commit since may have changed it.

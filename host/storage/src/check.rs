@@ -289,7 +289,7 @@ impl Store {
         let path = self.segment_path(info.id);
         let error = match self.scan_segment(info) {
             Ok((scan, end)) => {
-                self.judge_segment(info, &scan, end, watch);
+                self.judge_segment(info, &scan, end, watch)?;
                 return Ok(scan);
             }
             Err(error) if is_exhausted(&error) => return Err(StoreError::of_file(&path, &error)),
@@ -321,7 +321,7 @@ impl Store {
 
     /// Hashes a segment's blocks, as far as it is durable.
     fn scan_segment(&self, info: &SegmentInfo) -> io::Result<(Scan, u64)> {
-        let file = self.disk.open(&self.segment_path(info.id))?;
+        let file = self.open_file(&self.segment_path(info.id))?;
         let file = file.ok_or(io::ErrorKind::NotFound)?;
         let mut length = file.length()?;
         if let Some(segment) = self.find_segment(info.id) {
@@ -337,7 +337,13 @@ impl Store {
         found.map(std::sync::Arc::clone)
     }
 
-    fn judge_segment(&self, info: &SegmentInfo, scan: &Scan, end: u64, watch: &mut dyn Watch) {
+    fn judge_segment(
+        &self,
+        info: &SegmentInfo,
+        scan: &Scan,
+        end: u64,
+        watch: &mut dyn Watch,
+    ) -> Result<(), StoreError> {
         let path = self.segment_path(info.id);
         let mut told = |kind, path: &str, what: String| {
             watch.found(Finding {
@@ -353,7 +359,7 @@ impl Store {
         }
         let is_sealed = matches!(info.state, State::Sealed | State::Compacting);
         if !is_sealed || !scan.bad.is_empty() || end != info.bytes {
-            return;
+            return Ok(());
         }
         let blocks = scan.frames.len() as u64;
         if blocks != info.blocks {
@@ -363,7 +369,8 @@ impl Store {
         let right = sidecars_of(&scan.frames, info.bytes);
         for (kind, right) in [(FileKind::Idx, &right.idx), (FileKind::Sum, &right.sum)] {
             let path = info.id.path(&self.root, kind);
-            match self.read_file(&path) {
+            let found = self.read_file(&path);
+            match found.map_err(|error| StoreError::of_file(&path, &error))? {
                 Some(found) if found == *right => {}
                 Some(_) => told(FindingKind::Index, &path, "wrong; made anew".to_owned()),
                 None => told(FindingKind::Index, &path, "missing; made anew".to_owned()),
@@ -374,6 +381,7 @@ impl Store {
             let what = "was missing or wrong; made anew by this look".to_owned();
             told(FindingKind::Index, &path, what);
         }
+        Ok(())
     }
 
     /// No durable commit is newer than its log's head.

@@ -1,8 +1,8 @@
 //! Copy on write: a folder as it would be, without touching it.
 //!
 //! Reads come from the real files, which are opened for reading only; whatever is written, cut,
-//! made or removed is kept in memory, up to a bound. Must never change a byte, make a file or take
-//! a lock of the folder below.
+//! made or removed is kept in memory, up to a bound. A file that was only read is closed with its
+//! last user. Must never change a byte, make a file or take a lock of the folder below.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,7 +10,7 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::{Disk, File, Lock};
 
@@ -46,30 +46,50 @@ struct Layer {
     below: u64,
 }
 
+/// A view, a path in it, and the file there.
+type Place = (Weak<Mutex<Entries>>, String, Weak<CowFile>);
+
 /// A file with a layer over it.
 #[derive(Debug)]
 pub(crate) struct CowFile {
     base: Option<fs::File>,
     layer: Mutex<Layer>,
     budget: Arc<Budget>,
+    /// Where it is to be remembered once it is changed: the view, its path and itself.
+    place: Option<Place>,
 }
 
 impl CowFile {
-    fn over(base: Option<fs::File>, budget: &Arc<Budget>) -> io::Result<Self> {
-        let length = match &base {
-            Some(file) => file.metadata()?.len(),
-            None => 0,
-        };
+    fn over(base: Option<(fs::File, u64)>, budget: &Arc<Budget>, place: Option<Place>) -> Self {
+        let (base, length) = base.unzip();
+        let length = length.unwrap_or(0);
         let layer = Layer {
             length,
             below: length,
             ..Layer::default()
         };
-        Ok(Self {
+        Self {
             base,
             layer: Mutex::new(layer),
             budget: Arc::clone(budget),
-        })
+            place,
+        }
+    }
+
+    /// Remembers it in its view, if its path still leads to it: it is about to be changed. Must be
+    /// called without the layer's lock.
+    fn keep(&self) {
+        let Some((view, path, this)) = &self.place else {
+            return;
+        };
+        let (Some(view), Some(this)) = (view.upgrade(), this.upgrade()) else {
+            return;
+        };
+        if let Some(entry @ Entry::Seen(_)) = entries(&view).get_mut(path)
+            && matches!(entry, Entry::Seen(seen) if seen.ptr_eq(&Arc::downgrade(&this)))
+        {
+            *entry = Entry::File(this);
+        }
     }
 
     fn layer(&self) -> MutexGuard<'_, Layer> {
@@ -180,6 +200,7 @@ impl File for CowFile {
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.keep();
         self.write(&mut self.layer(), bytes, offset)
     }
 
@@ -192,11 +213,13 @@ impl File for CowFile {
     }
 
     fn set_len(&self, bytes: u64) -> io::Result<()> {
+        self.keep();
         self.cut(&mut self.layer(), bytes);
         Ok(())
     }
 
     fn allocate(&self, bytes: u64) -> io::Result<()> {
+        self.keep();
         let mut layer = self.layer();
         layer.length = layer.length.max(bytes);
         Ok(())
@@ -210,15 +233,24 @@ impl File for CowFile {
 /// What became of a path.
 #[derive(Debug)]
 enum Entry {
+    /// It was made or changed.
     File(Arc<CowFile>),
+    /// It was only read: all who have it open share one layer.
+    Seen(Weak<CowFile>),
     Removed,
+}
+
+type Entries = BTreeMap<String, Entry>;
+
+fn entries(entries: &Mutex<Entries>) -> MutexGuard<'_, Entries> {
+    entries.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A folder that is only looked at. Clones share what was written.
 #[derive(Debug, Clone)]
 pub struct CowDisk {
     folder: PathBuf,
-    entries: Arc<Mutex<BTreeMap<String, Entry>>>,
+    entries: Arc<Mutex<Entries>>,
     budget: Arc<Budget>,
 }
 
@@ -256,8 +288,8 @@ impl CowDisk {
         Ok(files)
     }
 
-    fn entries(&self) -> MutexGuard<'_, BTreeMap<String, Entry>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    fn entries(&self) -> MutexGuard<'_, Entries> {
+        entries(&self.entries)
     }
 
     /// The file as it is now; what is below is opened for reading.
@@ -266,6 +298,11 @@ impl CowDisk {
         match entries.get(path) {
             Some(Entry::File(file)) => return Ok(Some(Arc::clone(file))),
             Some(Entry::Removed) => return Ok(None),
+            Some(Entry::Seen(file)) => {
+                if let Some(file) = file.upgrade() {
+                    return Ok(Some(file));
+                }
+            }
             None => {}
         }
         let base = match fs::File::open(self.folder.join(path)) {
@@ -273,8 +310,13 @@ impl CowDisk {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        let file = Arc::new(CowFile::over(Some(base), &self.budget)?);
-        entries.insert(path.to_owned(), Entry::File(Arc::clone(&file)));
+        let length = base.metadata()?.len();
+        let view = Arc::downgrade(&self.entries);
+        let file = Arc::new_cyclic(|this| {
+            let place = (view, path.to_owned(), Weak::clone(this));
+            CowFile::over(Some((base, length)), &self.budget, Some(place))
+        });
+        entries.insert(path.to_owned(), Entry::Seen(Arc::downgrade(&file)));
         Ok(Some(file))
     }
 }
@@ -294,7 +336,7 @@ impl Disk for CowDisk {
     }
 
     fn create(&self, path: &str) -> io::Result<Arc<dyn File>> {
-        let file = Arc::new(CowFile::over(None, &self.budget)?);
+        let file = Arc::new(CowFile::over(None, &self.budget, None));
         self.entries()
             .insert(path.to_owned(), Entry::File(Arc::clone(&file)));
         Ok(file)
@@ -308,7 +350,7 @@ impl Disk for CowDisk {
         match self.entries().get(path) {
             Some(Entry::File(file)) => return Ok(Some(file.layer().length)),
             Some(Entry::Removed) => return Ok(None),
-            None => {}
+            Some(Entry::Seen(_)) | None => {}
         }
         match fs::metadata(self.folder.join(path)) {
             Ok(metadata) => Ok(Some(metadata.len())),

@@ -60,12 +60,20 @@ impl<K: Hash + Eq + Copy, V: Clone> Lru<K, V> {
         );
         self.bytes += bytes;
         while self.bytes > self.bytes_max || self.entries.len() > self.count_max {
-            let Some((_, oldest)) = self.order.first_key_value() else {
+            if !self.remove_oldest() {
                 return;
-            };
-            let oldest = *oldest;
-            self.remove(&oldest);
+            }
         }
+    }
+
+    /// Removes what was not used for longest; whether there was anything.
+    pub(crate) fn remove_oldest(&mut self) -> bool {
+        let Some((_, oldest)) = self.order.first_key_value() else {
+            return false;
+        };
+        let oldest = *oldest;
+        self.remove(&oldest);
+        true
     }
 
     pub(crate) fn remove(&mut self, key: &K) {

@@ -10,6 +10,7 @@ use billet_block::{Cid, Codec};
 use billet_segment::{FileKind, Frame, SegmentId, scan_file};
 use bytes::Bytes;
 
+use crate::error::is_exhausted;
 use crate::segment::{Content, Segment};
 use crate::store::lock;
 use crate::table::{Sidecars, Table};
@@ -19,8 +20,10 @@ use crate::{File, Store, StoreError};
 enum Found {
     Place(Arc<dyn File>, Frame),
     Absent,
-    /// The segment cannot be read.
+    /// The segment is gone.
     Lost,
+    /// The system does not give the segment, so nobody knows.
+    Refused(StoreError),
 }
 
 impl Store {
@@ -109,7 +112,7 @@ impl Store {
             };
             match found {
                 Found::Place(file, frame) => Some((file, frame)),
-                Found::Absent | Found::Lost => None,
+                Found::Absent | Found::Lost | Found::Refused(_) => None,
             }
         });
         place.is_some_and(|(file, frame)| {
@@ -167,7 +170,7 @@ impl Store {
         out: &mut Vec<u8>,
         limit: usize,
     ) -> Result<u64, StoreError> {
-        let mut is_damaged = false;
+        let (mut is_damaged, mut refused) = (false, None);
         for segment in segments.iter().rev() {
             match self.find(segment, cid) {
                 Found::Place(_, frame) if frame.length as usize > limit => return Err(no_room()),
@@ -180,9 +183,13 @@ impl Store {
                 }
                 Found::Absent => {}
                 Found::Lost => is_damaged = true,
+                Found::Refused(error) => refused = Some(error),
             }
         }
-        if is_damaged || self.book().has_lost_blocks {
+        // What was not looked into may have it.
+        if let Some(error) = refused {
+            Err(error)
+        } else if is_damaged || self.book().has_lost_blocks {
             Err(StoreError::Corrupt(*cid))
         } else {
             Err(StoreError::NotFound)
@@ -194,8 +201,12 @@ impl Store {
             return place;
         }
         match self.table(segment) {
-            Some(table) => place_in(&table, cid),
-            None => Found::Lost,
+            Ok(Some(table)) => place_in(&table, cid),
+            Ok(None) => Found::Lost,
+            Err(error) => {
+                tracing::error!(segment = %segment.id, %error, "a segment cannot be read");
+                Found::Refused(error)
+            }
         }
     }
 
@@ -207,17 +218,25 @@ impl Store {
     }
 
     /// The table of a sealed segment; `None` when its file is not there.
-    fn table(&self, segment: &Segment) -> Option<Arc<Table>> {
+    ///
+    /// # Errors
+    /// `Unavailable` and `Exhausted` when the system does not give it.
+    fn table(&self, segment: &Segment) -> Result<Option<Arc<Table>>, StoreError> {
         if let Some(table) = self.loaded_table(segment) {
-            return Some(table);
+            return Ok(Some(table));
         }
         let number = segment.id.number;
         let _loading = lock(&self.loading);
         if let Some(table) = lock(&self.tables).get(&number) {
-            return Some(table);
+            return Ok(Some(table));
         }
         self.counters.table_misses.add(1);
-        let table = Arc::new(self.load_table(segment.id)?);
+        let path = segment.id.path(&self.root, FileKind::Car);
+        let loaded = self.load_table(segment.id, &path);
+        let Some(table) = loaded.map_err(|error| StoreError::of_file(&path, &error))? else {
+            return Ok(None);
+        };
+        let table = Arc::new(table);
         lock(&self.tables).put(number, Arc::clone(&table), table.bytes());
         let made = Arc::new(table.filter());
         segment.change(|content| {
@@ -228,43 +247,76 @@ impl Store {
                 *filter = Some(made);
             }
         });
-        Some(table)
+        Ok(Some(table))
     }
 
-    fn load_table(&self, id: SegmentId) -> Option<Table> {
+    fn load_table(&self, id: SegmentId, path: &str) -> io::Result<Option<Table>> {
         let bytes = self
             .book()
             .accounts
             .get(&id.number)
             .filter(|account| account.row.state.is_readable())
-            .map(|account| account.row.bytes)?;
-        let file = self.disk.open(&id.path(&self.root, FileKind::Car)).ok()??;
+            .map(|account| account.row.bytes);
+        let (Some(bytes), Some(file)) = (bytes, self.open_file(path)?) else {
+            return Ok(None);
+        };
         let sidecar = |kind| self.read_file(&id.path(&self.root, kind));
-        if let (Some(idx), Some(sum)) = (sidecar(FileKind::Idx), sidecar(FileKind::Sum)) {
+        if let (Some(idx), Some(sum)) = (sidecar(FileKind::Idx)?, sidecar(FileKind::Sum)?) {
             let sidecars = Sidecars { idx, sum };
             if let Some(table) = Table::of_sidecars(Arc::clone(&file), &sidecars, bytes) {
-                return Some(table);
+                return Ok(Some(table));
             }
         }
         tracing::warn!(%id, "making the index of a segment anew");
-        let length = file.length().ok()?;
-        let scan = scan_file(crate::segment::Bytes(file.as_ref()), length, id.plane).ok()?;
+        let length = file.length()?;
+        let scan = scan_file(crate::segment::Bytes(file.as_ref()), length, id.plane)?;
         if !scan.bad.is_empty() || scan.end < bytes {
             tracing::error!(%id, "a sealed segment is damaged");
             self.with_book(|book| book.has_lost_blocks = true);
         }
         self.write_sidecars(id, &scan.frames, bytes);
         lock(&self.rebuilt).insert(id.number);
-        Some(Table::of_frames(file, &scan.frames))
+        Ok(Some(Table::of_frames(file, &scan.frames)))
     }
 
-    /// A whole file; `None` when it is not there or cannot be read.
-    pub(crate) fn read_file(&self, path: &str) -> Option<Vec<u8>> {
-        let file = self.disk.open(path).ok()??;
-        let mut out = vec![0; usize::try_from(file.length().ok()?).ok()?];
-        let bytes = file.read_at(&mut out, 0).ok()?;
-        out.truncate(bytes);
-        Some(out)
+    /// Opens a file. Where the process may open no more, tables are let go of, each of which has
+    /// one open.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn open_file(&self, path: &str) -> io::Result<Option<Arc<dyn File>>> {
+        self.making_room(|| self.disk.open(path))
+    }
+
+    /// The same for any way to open one.
+    pub(crate) fn making_room<T>(&self, open: impl Fn() -> io::Result<T>) -> io::Result<T> {
+        loop {
+            match open() {
+                Err(error) if is_exhausted(&error) && lock(&self.tables).remove_oldest() => {}
+                opened => return opened,
+            }
+        }
+    }
+
+    /// A whole file that can be made anew; `None` when it is not there or cannot be read.
+    ///
+    /// # Errors
+    /// When the process is at a limit: then nothing is known of the file.
+    pub(crate) fn read_file(&self, path: &str) -> io::Result<Option<Vec<u8>>> {
+        let read = || {
+            let Some(file) = self.open_file(path)? else {
+                return Ok(None);
+            };
+            let length = usize::try_from(file.length()?).map_err(io::Error::other)?;
+            let mut out = vec![0; length];
+            let bytes = file.read_at(&mut out, 0)?;
+            out.truncate(bytes);
+            Ok(Some(out))
+        };
+        match read() {
+            Err(error) if is_exhausted(&error) => Err(error),
+            read => Ok(read.unwrap_or_default()),
+        }
     }
 }
 

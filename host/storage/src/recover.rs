@@ -443,12 +443,16 @@ impl Store {
         for (key, value) in self.all(HEAD_PREFIX)? {
             let head = Head::from_bytes(&key, &value)?;
             let log = name_after(HEAD_PREFIX, &key).unwrap_or_default();
-            if self.read_leaf(&head.commit, &mut record).is_err() {
-                let reason = format!("its newest commit {} is in no segment", head.commit);
-                damage.push(Damage {
-                    log: Some(log.to_owned()),
-                    reason,
-                });
+            match self.read_leaf(&head.commit, &mut record) {
+                Err(StoreError::NotFound | StoreError::Corrupt(_)) => {
+                    let reason = format!("its newest commit {} is in no segment", head.commit);
+                    damage.push(Damage {
+                        log: Some(log.to_owned()),
+                        reason,
+                    });
+                }
+                // That the system does not give a file says nothing of what is in it.
+                read => read?,
             }
         }
         self.note_damage(&damage, false);

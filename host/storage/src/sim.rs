@@ -102,6 +102,8 @@ struct World {
     plan: Option<Plan>,
     full_from: Option<u64>,
     broken: BTreeMap<String, Broken>,
+    open_files: usize,
+    open_files_max: Option<usize>,
     is_dead: bool,
     is_locked: bool,
     keys_in_file: bool,
@@ -122,6 +124,9 @@ enum Go {
     Half,
     DoAndFail(io::Error),
 }
+
+/// The system's number of "Too many open files".
+const EMFILE: i32 = 24;
 
 fn dead() -> io::Error {
     io::Error::other("the process is dead")
@@ -155,6 +160,14 @@ impl World {
             Some(Fault::Fail(kind)) => Err(kind.into()),
             Some(Fault::Short) => Ok(Go::Half),
             Some(Fault::FailAfter(kind)) => Ok(Go::DoAndFail(kind.into())),
+        }
+    }
+
+    /// Whether one more file may be open.
+    fn room_for_file(&self) -> io::Result<()> {
+        match self.open_files_max {
+            Some(max) if self.open_files >= max => Err(io::Error::from_raw_os_error(EMFILE)),
+            _ => Ok(()),
         }
     }
 
@@ -288,6 +301,11 @@ impl Sim {
             Some(broken) => world.broken.insert(path.to_owned(), broken),
             None => world.broken.remove(path),
         };
+    }
+
+    /// Lets at most so many files be open from now on, those that are open counted in.
+    pub fn limit_files(&self, open_files_max: Option<usize>) {
+        self.world().open_files_max = open_files_max;
     }
 
     /// The rows of the table of keys.

@@ -88,10 +88,8 @@ impl Store {
                 self.disk.make_folder(path).map_err(disk)?;
             }
         }
-        let file = self
-            .disk
-            .create(&id.path(&self.root, FileKind::Car))
-            .map_err(disk)?;
+        let path = id.path(&self.root, FileKind::Car);
+        let file = self.making_room(|| self.disk.create(&path)).map_err(disk)?;
         let header = Header::default().encode().unwrap_or_default();
         file.write_at(&header, 0).map_err(disk)?;
         // I1: the file, its entry and the folders above it are durable before it is `open`.

@@ -7,13 +7,30 @@ use std::sync::Arc;
 
 use billet_segment::Pair;
 
-use super::{Broken, Change, Draw, Go, Inode, Sim, dead};
+use super::{Broken, Change, Draw, Go, Inode, Sim, World, dead};
 use crate::{Clock, Disk, File, Kv, KvChange, KvError, Lock, Random};
 
 struct SimFile {
     sim: Sim,
     path: String,
     inode: usize,
+}
+
+impl SimFile {
+    fn opened(sim: &Sim, world: &mut World, path: &str, inode: usize) -> Arc<dyn File> {
+        world.open_files += 1;
+        Arc::new(Self {
+            sim: sim.clone(),
+            path: path.to_owned(),
+            inode,
+        })
+    }
+}
+
+impl Drop for SimFile {
+    fn drop(&mut self) {
+        self.sim.world().open_files -= 1;
+    }
 }
 
 impl File for SimFile {
@@ -144,6 +161,7 @@ impl Disk for Sim {
         if !folder.is_empty() && !world.now.contains_key(folder) {
             return Err(io::ErrorKind::NotFound.into());
         }
+        world.room_for_file()?;
         world.whole(format!("create {path}"), |world| {
             if let Some(Some(inode)) = world.now.get(path).copied() {
                 world.change(inode, Change::Length(0));
@@ -154,28 +172,22 @@ impl Disk for Sim {
             }
         })?;
         let inode = world.now.get(path).copied().flatten().ok_or_else(dead)?;
-        Ok(Arc::new(SimFile {
-            sim: self.clone(),
-            path: path.to_owned(),
-            inode,
-        }))
+        Ok(SimFile::opened(self, &mut world, path, inode))
     }
 
     fn open(&self, path: &str) -> io::Result<Option<Arc<dyn File>>> {
-        let world = self.world();
+        let mut world = self.world();
         if world.is_dead {
             return Err(dead());
         }
         if let Some(Broken::Open(error)) = world.broken.get(path) {
             return Err(io::Error::from_raw_os_error(*error));
         }
-        let inode = world.now.get(path).copied().flatten();
-        let file = |inode| SimFile {
-            sim: self.clone(),
-            path: path.to_owned(),
-            inode,
+        let Some(inode) = world.now.get(path).copied().flatten() else {
+            return Ok(None);
         };
-        Ok(inode.map(|inode| Arc::new(file(inode)) as Arc<dyn File>))
+        world.room_for_file()?;
+        Ok(Some(SimFile::opened(self, &mut world, path, inode)))
     }
 
     fn length(&self, path: &str) -> io::Result<Option<u64>> {
