@@ -40,7 +40,8 @@ pub enum Command {
     Block(BlockCommand),
     /// Show the commits of a bucket, the newest first.
     Log(LogArguments),
-    /// Show the nodes of a bucket's tree.
+    /// Show the nodes of a bucket's tree. With --json a node whose keys take more than 256 KiB has
+    /// several lines, each saying in `first` how many of its keys came before.
     Tree(TreeArguments),
     /// Check the whole store; exit status 3 when something is damaged.
     Fsck(FsckArguments),

@@ -49,7 +49,7 @@ pub(super) fn run(arguments: TreeArguments) -> Result<ExitCode, String> {
     look(flags, request, Print::Lines(view))
 }
 
-/// A row for each key; the first has the node's level and CID.
+/// A row for each key; the first of a node has its level and CID.
 fn rows(line: &Value) -> Vec<Vec<String>> {
     let entries = line.get("entries").and_then(Value::as_array);
     let mut rows: Vec<_> = entries
@@ -62,6 +62,9 @@ fn rows(line: &Value) -> Vec<Vec<String>> {
         .collect();
     if rows.is_empty() {
         rows.push(vec![String::new(); 4]);
+    }
+    if line.get("first").and_then(Value::as_u64) > Some(0) {
+        return rows;
     }
     if let Some([level, node, ..]) = rows.first_mut().map(Vec::as_mut_slice) {
         (*level, *node) = (text(line, "level"), text(line, "cid"));

@@ -16,6 +16,8 @@ use crate::mst::Lost;
 
 /// Messages that wait for the reader.
 const MESSAGES_AHEAD: usize = 16;
+/// Raw bytes of one message.
+const PIECE_BYTES_MAX: usize = 1 << 20;
 
 /// Bytes that came with a request.
 pub(crate) type Input = Pin<Box<dyn Stream<Item = std::io::Result<Bytes>> + Send>>;
@@ -141,12 +143,16 @@ impl Out {
         self.send(Message::Line(line.into())).await
     }
 
-    /// Sends bytes that are no line.
+    /// Sends bytes that are no line, in pieces that are not too long for a message.
     ///
     /// # Errors
     /// When nobody reads any more.
-    pub(crate) async fn bytes(&self, bytes: Bytes) -> Result<(), Failure> {
-        self.send(Message::Bytes(bytes)).await
+    pub(crate) async fn bytes(&self, mut bytes: Bytes) -> Result<(), Failure> {
+        while !bytes.is_empty() {
+            let piece = bytes.split_to(bytes.len().min(PIECE_BYTES_MAX));
+            self.send(Message::Bytes(piece)).await?;
+        }
+        Ok(())
     }
 
     /// Tells how far a long answer has come; left out where the reader is behind.

@@ -9,10 +9,14 @@ use serde_json::{Value, json};
 use super::bucket::{head, text};
 use super::everywhere::Everywhere;
 use super::{Failure, Inside, Out, Verdict};
-use crate::bindings::exports::billet::bucket::inspect::Node;
+use crate::bindings::exports::billet::bucket::inspect::{Node, NodeEntry};
 use crate::carry::{CarryError, failed, flow};
 
-/// A line for each node between whose keys some with `prefix` may lie, each before those below.
+/// Longest text of the entries in one line; a node whose entries take more has several lines.
+const ENTRIES_BYTES_MAX: usize = 256 << 10;
+
+/// A line, or several, for each node between whose keys some with `prefix` may lie, each node before
+/// those below.
 pub(super) async fn tree(
     inside: &Inside,
     bucket: &str,
@@ -38,8 +42,7 @@ pub(super) async fn tree(
         let mut nodes = flow(accessor, nodes, end, 1)?;
         while let Some(batch) = nodes.batches.next().await {
             for node in batch {
-                let told = out.line(&line(&node).map_err(refused)?).await;
-                told.map_err(refused)?;
+                tell(&node, &out).await.map_err(refused)?;
             }
         }
         match nodes.ended.await {
@@ -55,23 +58,42 @@ fn refused(failure: Failure) -> CarryError {
     CarryError::Refused(failure.text)
 }
 
-fn line(node: &Node) -> Result<Value, Failure> {
-    let link = |cid: &Option<Vec<u8>>| cid.as_deref().map(text).transpose();
-    let entries: Result<Vec<_>, Failure> = node
-        .entries
-        .iter()
-        .map(|entry| {
-            Ok(json!({
-                "key": entry.key,
-                "value": text(&entry.value)?,
-                "right": link(&entry.right)?,
-            }))
-        })
-        .collect();
+/// Sends a node; of the lines of one only the first has `first` 0.
+async fn tell(node: &Node, out: &Out) -> Result<(), Failure> {
+    let (mut first, mut run, mut length) = (0, Vec::new(), 0);
+    for (index, entry) in node.entries.iter().enumerate() {
+        let entry = shown(entry)?;
+        length += entry.to_string().len();
+        if length > ENTRIES_BYTES_MAX && !run.is_empty() {
+            length = 0;
+            out.line(&line(node, first, std::mem::take(&mut run))?)
+                .await?;
+            first = index;
+        }
+        run.push(entry);
+    }
+    out.line(&line(node, first, run)?).await
+}
+
+fn link(cid: Option<&Vec<u8>>) -> Result<Option<String>, Failure> {
+    cid.map(|cid| text(cid)).transpose()
+}
+
+fn shown(entry: &NodeEntry) -> Result<Value, Failure> {
+    Ok(json!({
+        "key": entry.key,
+        "value": text(&entry.value)?,
+        "right": link(entry.right.as_ref())?,
+    }))
+}
+
+/// A line with the entries from number `first` on.
+fn line(node: &Node, first: usize, entries: Vec<Value>) -> Result<Value, Failure> {
     Ok(json!({
         "level": node.level,
         "cid": text(&node.cid)?,
-        "left": link(&node.left)?,
-        "entries": entries?,
+        "left": link(node.left.as_ref())?,
+        "first": first,
+        "entries": entries,
     }))
 }
