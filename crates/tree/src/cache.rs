@@ -13,7 +13,7 @@ use billet_block::Cid;
 
 use crate::apply::Applied;
 use crate::error::TreeError;
-use crate::limits::CACHE_NODES_MIN;
+use crate::limits::{CACHE_NODES_MIN, CACHE_NODES_MIN_BYTES};
 use crate::node::Node;
 
 /// Nodes at hand. What is not at hand an operation asks for with [`TreeError::Missing`].
@@ -83,7 +83,12 @@ impl Ring {
             return;
         }
         let bytes = node.memory_bytes();
-        while self.bytes + bytes > budget_bytes && self.queue.len() >= CACHE_NODES_MIN {
+        let is_full = |ring: &Self| {
+            let all = ring.bytes + bytes;
+            all > budget_bytes
+                && (ring.queue.len() >= CACHE_NODES_MIN || all > CACHE_NODES_MIN_BYTES)
+        };
+        while is_full(self) && !self.queue.is_empty() {
             self.pass();
         }
         self.bytes += bytes;
@@ -115,8 +120,9 @@ pub struct NodeCache {
 }
 
 impl NodeCache {
-    /// An empty cache that holds at most `budget_bytes` of decoded nodes; but always the last
-    /// [`CACHE_NODES_MIN`], so that a walk gets on whatever the budget.
+    /// An empty cache that holds at most `budget_bytes` of decoded nodes; but always the last one,
+    /// and the last [`CACHE_NODES_MIN`] up to [`CACHE_NODES_MIN_BYTES`], so that a walk gets on
+    /// whatever the budget. One whose nodes may be wider needs a [`Session`].
     pub fn new(budget_bytes: usize) -> Self {
         Self {
             budget_bytes,

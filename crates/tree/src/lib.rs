@@ -34,8 +34,8 @@ pub use error::{Missing, ProofError, TreeError};
 pub use get::{get, get_many, is_empty};
 pub use level::{KeyError, check_key, common_prefix_bytes, key_level};
 pub use limits::{
-    CACHE_NODES_MIN, HINTS_MAX, KEY_BYTES_MAX, LEVEL_BITS, LEVEL_MAX, NODE_BYTES_MAX,
-    NODE_PUT_BYTES_MAX,
+    CACHE_NODES_MIN, CACHE_NODES_MIN_BYTES, HINTS_MAX, KEY_BYTES_MAX, LEVEL_BITS, LEVEL_MAX,
+    NODE_BYTES_MAX, NODE_PUT_BYTES_MAX,
 };
 pub use node::{Entry, Node, NodeError};
 pub use outline::{Outline, Placed};

@@ -21,8 +21,12 @@ pub const NODE_BYTES_MAX: usize = BLOCK_BYTES_MAX;
 pub const HINTS_MAX: usize = 64;
 
 /// Nodes that stay in a [`crate::NodeCache`] whatever its budget, so that a node and its hints
-/// do not push each other out before they were read.
+/// do not push each other out before they were read; as long as they take no more memory than
+/// [`CACHE_NODES_MIN_BYTES`], for a short block can be a wide node.
 pub const CACHE_NODES_MIN: usize = 2 * HINTS_MAX;
+
+/// Bytes of memory up to which nodes stay whatever the budget.
+pub const CACHE_NODES_MIN_BYTES: usize = 8 << 20;
 
 const _: () = assert!(NODE_PUT_BYTES_MAX < NODE_BYTES_MAX);
 const _: () = assert!(LEVEL_MAX as u32 * LEVEL_BITS == 256);
