@@ -1,5 +1,5 @@
-//! A node whose keys take more text than fits into one line of an answer is shown whole, by a daemon
-//! and without one: in several lines, in order, each key once.
+//! A node whose keys take more text than fits into one line of an answer is shown whole, by a
+//! daemon and without one: in several lines, in order, each key once.
 
 #![allow(
     clippy::unwrap_used,

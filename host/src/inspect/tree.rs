@@ -15,8 +15,8 @@ use crate::carry::{CarryError, failed, flow};
 /// Longest text of the entries in one line; a node whose entries take more has several lines.
 const ENTRIES_BYTES_MAX: usize = 256 << 10;
 
-/// A line, or several, for each node between whose keys some with `prefix` may lie, each node before
-/// those below.
+/// A line, or several, for each node between whose keys some with `prefix` may lie, each node
+/// before those below.
 pub(super) async fn tree(
     inside: &Inside,
     bucket: &str,
