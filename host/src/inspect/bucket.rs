@@ -90,17 +90,15 @@ pub(super) async fn accept_loss(
     out: &Out,
 ) -> Result<Verdict, Failure> {
     let log = name.clone().unwrap_or_default();
-    let store = inside.storage().store();
-    let lost = store.damaged().into_iter().find(|(other, _)| *other == log);
+    let mut lost = inside.storage().store().damaged().into_iter();
+    let lost = lost.find(|(other, _)| *other == log);
     let Some((_, what)) = lost else {
         return Err(Failure::new(match name {
             Some(name) => format!("no loss of {name} stands in the way of writing it"),
             None => "no loss stands in the way of creating buckets".to_owned(),
         }));
     };
-    let store = std::sync::Arc::clone(store);
-    let forgiven = tokio::task::spawn_blocking(move || store.forgive(&log)).await;
-    forgiven.map_err(|error| Failure::new(error.to_string()))??;
+    inside.on_thread(move |store| store.forgive(&log)).await??;
     tracing::warn!(bucket = name, what, "a loss was accepted");
     out.line(&json!({"bucket": name, "accepted": what})).await?;
     Ok(Verdict::Whole)

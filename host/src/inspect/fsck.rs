@@ -47,19 +47,14 @@ impl Watch for Told {
 
 /// Checks the whole store; a line for each finding and one that sums up.
 pub(super) async fn fsck(inside: &Inside, out: &Out) -> Result<Verdict, Failure> {
-    let (store, files) = (Arc::clone(inside.storage().store()), inside.files());
-    let told = Told {
+    let files = inside.files();
+    let mut told = Told {
         out: out.clone(),
         damages: 0,
         notes: 0,
     };
-    let checked = tokio::task::spawn_blocking(move || {
-        let mut told = told;
-        store.check(&*files, &mut told).map(|()| told)
-    });
-    let told = checked
-        .await
-        .map_err(|error| Failure::new(error.to_string()))??;
+    let checked = inside.on_thread(move |store| store.check(&*files, &mut told).map(|()| told));
+    let told = checked.await??;
     let mut sum = Sum {
         damages: told.damages,
         ..Sum::default()

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use billet_storage::Store;
 use tokio::sync::OnceCell;
 
 use super::Failure;
@@ -53,6 +54,19 @@ impl Inside {
     /// The store.
     pub(crate) fn storage(&self) -> &Arc<Storage> {
         &self.effects.storage
+    }
+
+    /// Runs a call of the store that may block on a thread for that.
+    ///
+    /// # Errors
+    /// When the call ended early.
+    pub(super) async fn on_thread<R: Send + 'static>(
+        &self,
+        call: impl FnOnce(&Store) -> R + Send + 'static,
+    ) -> Result<R, Failure> {
+        let store = Arc::clone(self.storage().store());
+        let done = tokio::task::spawn_blocking(move || call(&store)).await;
+        done.map_err(|error| Failure::new(error.to_string()))
     }
 
     /// The store, and the network where there is one.

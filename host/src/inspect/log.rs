@@ -64,9 +64,7 @@ async fn before(inside: &Inside, bucket: &str, record: &Record) -> Result<Before
 
 /// The record of a commit; none where it is not there.
 async fn read(inside: &Inside, commit: Cid) -> Result<Option<Record>, Failure> {
-    let store = std::sync::Arc::clone(inside.storage().store());
-    let read = tokio::task::spawn_blocking(move || store.record(&commit)).await;
-    match read.map_err(|error| Failure::new(error.to_string()))? {
+    match inside.on_thread(move |store| store.record(&commit)).await? {
         Ok(record) => Ok(Some(record)),
         Err(StoreError::NotFound) => Ok(None),
         Err(StoreError::Corrupt(_)) => Err(lost(commit)),

@@ -35,7 +35,9 @@ fn plane(segment: &SegmentInfo) -> String {
 
 /// A line for each block in a segment; each was hashed.
 pub(super) async fn show(inside: &Inside, number: u64, out: &Out) -> Result<Verdict, Failure> {
-    let found = on_thread(inside, move |store| store.sections(number)).await?;
+    let found = inside
+        .on_thread(move |store| store.sections(number))
+        .await?;
     let sections = found.map_err(|error| missing(number, error))?;
     let mut verdict = Verdict::Whole;
     for section in sections {
@@ -99,25 +101,16 @@ pub(super) async fn verify(
 }
 
 async fn check(inside: &Inside, number: u64) -> Result<Vec<Finding>, Failure> {
-    on_thread(inside, move |store| {
-        let mut findings = Vec::new();
-        match store.check_segment(number, &mut findings) {
-            // One that went meanwhile is no finding.
-            Ok(()) | Err(StoreError::NotFound) => Ok(findings),
-            Err(error) => Err(error.into()),
-        }
-    })
-    .await?
-}
-
-/// Runs a call that may block on a thread for that.
-async fn on_thread<R: Send + 'static>(
-    inside: &Inside,
-    call: impl FnOnce(&billet_storage::Store) -> R + Send + 'static,
-) -> Result<R, Failure> {
-    let store = std::sync::Arc::clone(inside.storage().store());
-    let done = tokio::task::spawn_blocking(move || call(&store)).await;
-    done.map_err(|error| Failure::new(error.to_string()))
+    inside
+        .on_thread(move |store| {
+            let mut findings = Vec::new();
+            match store.check_segment(number, &mut findings) {
+                // One that went meanwhile is no finding.
+                Ok(()) | Err(StoreError::NotFound) => Ok(findings),
+                Err(error) => Err(error.into()),
+            }
+        })
+        .await?
 }
 
 fn missing(number: u64, error: StoreError) -> Failure {
