@@ -24,6 +24,10 @@ use crate::effects::Effects;
 use crate::guest::{Guest, Host};
 use crate::peers::Peer;
 
+/// Leaves up to this size are hashed where they come in: the way to another thread and back costs
+/// more.
+const SHORT_BYTES_MAX: usize = 16 << 10;
+
 /// Digests that one call may ask for.
 const DIGESTS_MAX: usize = 8;
 
@@ -256,9 +260,32 @@ impl Intake {
         })
     }
 
-    /// Hashes a leaf and appends it; digests of the whole go on beside it, each on a thread of its
-    /// own, as MD5 alone takes longer than all else. For a small leaf one thread does it all.
+    /// Hashes a leaf and appends it: a short one here and now, where the store takes it so.
     async fn add(
+        &mut self,
+        mut writer: BodyWriter,
+        leaf: Buffer,
+    ) -> Result<BodyWriter, StoreError> {
+        let bytes = leaf.as_ref();
+        if bytes.len() > SHORT_BYTES_MAX {
+            return self.add_on_threads(writer, leaf).await;
+        }
+        let cid = Cid::of(Codec::Raw, bytes);
+        let storage = &self.effects.storage;
+        let appended = writer.append_now(cid, bytes);
+        if !appended.map_err(|error| storage.tell(error))? {
+            return self.add_on_threads(writer, leaf).await;
+        }
+        for hasher in &mut self.hashers {
+            hasher.update(bytes);
+        }
+        self.list(cid, bytes.len())?;
+        Ok(writer)
+    }
+
+    /// The same elsewhere; digests of the whole go on beside it, each on a thread of its own, as
+    /// MD5 alone takes longer than all else. For a small leaf one thread does it all.
+    async fn add_on_threads(
         &mut self,
         mut writer: BodyWriter,
         leaf: Buffer,
@@ -292,11 +319,16 @@ impl Intake {
             self.hashers
                 .push(hasher.await.map_err(|error| task_ended(&error))?);
         }
+        self.list(cid, length)?;
+        Ok(writer)
+    }
+
+    fn list(&mut self, cid: Cid, length: usize) -> Result<(), StoreError> {
         let length = u32::try_from(length).map_err(|_| invalid("leaf too long"))?;
         self.leaves.push(Leaf {
             cid: cid.to_bytes().to_vec(),
             length,
         });
-        Ok(writer)
+        Ok(())
     }
 }

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use billet_block::{Cid, Codec, LEAF_BYTES_MAX};
-use billet_car::frame_header;
-use billet_segment::{ClaimId, Content, Frame, Range, check_space, crc};
+use billet_segment::{ClaimId, Content, Frame, Range, check_space};
 
+use crate::stage::{frame_head, frame_of};
 use crate::store::lock;
+use crate::writing::{Current, Writer};
 use crate::{Store, StoreError};
 
 /// Smaller blocks are copied behind their frame's head, to be written in one call.
@@ -49,53 +50,81 @@ impl BodyWriter {
     /// # Errors
     /// `Full`, `Unavailable`, `Fatal`; `Invalid` for a leaf that is too long or not raw.
     pub fn append(&mut self, cid: Cid, bytes: &[u8]) -> Result<(), StoreError> {
-        if cid.codec() != Codec::Raw || bytes.len() > LEAF_BYTES_MAX {
-            return Err(StoreError::Invalid(format!("{cid} is no leaf")));
+        let leaf = Leaf::new(cid, bytes)?;
+        let store = Arc::clone(&self.store);
+        store.check_alive()?;
+        let mut data = lock(&store.data);
+        if self.shares(&data, &leaf.frame) {
+            return Ok(());
         }
-        self.store.check_alive()?;
-        let invalid = |error: billet_car::CarError| StoreError::Invalid(error.to_string());
-        let mut head = frame_header(&cid, bytes.len()).map_err(invalid)?;
-        let crc = crc(bytes);
-        let is_copied = bytes.len() <= COPIED_BYTES_MAX;
-        if is_copied {
-            head.extend_from_slice(bytes);
-        }
-        let parts: &[&[u8]] = if is_copied { &[&head] } else { &[&head, bytes] };
-        let frame = Frame {
-            cid,
-            offset: 0,
-            length: bytes.len() as u32,
-            crc,
+        let current = store.ensure_open(&mut data)?;
+        let offset = match leaf.append_now(&store, current) {
+            Some(offset) => offset,
+            None => leaf.append(&store, current)?,
         };
-        if self.append_frame(frame, parts)? {
-            self.store.seal_full()?;
+        let is_full = self.add(&mut data, leaf, offset);
+        drop(data);
+        if is_full {
+            store.seal_full()?;
         }
         Ok(())
     }
 
-    /// Whether a segment became full.
-    fn append_frame(&mut self, mut frame: Frame, parts: &[&[u8]]) -> Result<bool, StoreError> {
+    /// The same where that takes no wait for the disk: whether it was done.
+    ///
+    /// # Errors
+    /// As [`BodyWriter::append`].
+    pub fn append_now(&mut self, cid: Cid, bytes: &[u8]) -> Result<bool, StoreError> {
+        let leaf = Leaf::new(cid, bytes)?;
         let store = Arc::clone(&self.store);
-        let mut data = lock(&store.data);
-        if let Some(current) = &data.current
-            && let Some(shared) = current.segment.shared(&frame.cid, &self.space)
-        {
-            self.cover(current.segment.id.number, &shared);
+        store.check_alive()?;
+        let Ok(mut data) = store.data.try_lock() else {
             return Ok(false);
+        };
+        if self.shares(&data, &leaf.frame) {
+            return Ok(true);
         }
-        let current = store.ensure_open(&mut data)?;
-        frame.offset = store.append(current, parts)?;
-        let bytes: usize = parts.iter().map(|part| part.len()).sum();
-        store
-            .backlog_bytes
-            .fetch_add(bytes as u64, Ordering::Relaxed);
+        let offset = match &mut data.current {
+            Some(current) => leaf.append_now(&store, current),
+            None => None,
+        };
+        if let Some(offset) = offset {
+            // One that is full now is sealed after the next group, or by the next tick.
+            self.add(&mut data, leaf, offset);
+        }
+        Ok(offset.is_some())
+    }
+
+    /// Whether a frame of the open segment serves this body, too.
+    fn shares(&mut self, data: &Writer, frame: &Frame) -> bool {
+        let Some(current) = &data.current else {
+            return false;
+        };
+        let shared = current.segment.shared(&frame.cid, &self.space);
+        if let Some(shared) = &shared {
+            self.cover(current.segment.id.number, shared);
+        }
+        shared.is_some()
+    }
+
+    /// Names a leaf that was appended. Whether the segment is full.
+    fn add(&mut self, data: &mut Writer, leaf: Leaf<'_>, offset: u64) -> bool {
+        let Some(current) = &data.current else {
+            return false;
+        };
+        let frame = Frame {
+            offset,
+            ..leaf.frame
+        };
+        let bytes = frame.end().saturating_sub(offset);
+        self.store.backlog_bytes.fetch_add(bytes, Ordering::Relaxed);
         current.segment.add(&[frame], &self.space);
         self.cover(current.segment.id.number, &frame);
-        let is_full = current.end >= store.config.seal_bytes;
+        let is_full = current.end >= self.store.config.seal_bytes;
         if is_full && let Some(current) = data.current.take() {
             data.full.push(current);
         }
-        Ok(is_full)
+        is_full
     }
 
     fn cover(&mut self, segment: u64, frame: &Frame) {
@@ -130,6 +159,43 @@ impl BodyWriter {
         let content = Content::Placed(ranges);
         self.store
             .with_book(|book| book.claim(&self.space, now_ms, content))
+    }
+}
+
+/// A leaf to be appended.
+struct Leaf<'a> {
+    frame: Frame,
+    /// The head of its frame; behind it the bytes of a small one.
+    head: Vec<u8>,
+    /// The bytes of a large one.
+    bytes: Option<&'a [u8]>,
+}
+
+impl<'a> Leaf<'a> {
+    fn new(cid: Cid, bytes: &'a [u8]) -> Result<Self, StoreError> {
+        if cid.codec() != Codec::Raw || bytes.len() > LEAF_BYTES_MAX {
+            return Err(StoreError::Invalid(format!("{cid} is no leaf")));
+        }
+        let frame = frame_of(cid, bytes, 0);
+        let mut head = frame_head(&cid, bytes)?;
+        let is_small = bytes.len() <= COPIED_BYTES_MAX;
+        if is_small {
+            head.extend_from_slice(bytes);
+        }
+        let bytes = (!is_small).then_some(bytes);
+        Ok(Self { frame, head, bytes })
+    }
+
+    fn append_now(&self, store: &Store, current: &mut Current) -> Option<u64> {
+        let is_small = self.bytes.is_none();
+        is_small.then(|| store.append_now(current, &self.head))?
+    }
+
+    fn append(&self, store: &Store, current: &mut Current) -> Result<u64, StoreError> {
+        match self.bytes {
+            Some(bytes) => store.append(current, &[&self.head, bytes]),
+            None => store.append(current, &[&self.head]),
+        }
     }
 }
 

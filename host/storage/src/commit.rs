@@ -1,6 +1,6 @@
 //! The one commit point: whatever waits is written, synced and published as one group.
 //!
-//! The order is (a) sync the data segments of all claims, (b) append blocks and record of each
+//! The order is (a) write and sync the data segments of all claims, (b) append blocks and record of each
 //! commit, (c) sync the catalog segment once, (d) publish heads and rows, (e) answer. Must never
 //! answer success before (c), nor failure while a record might come back after a crash.
 
@@ -20,7 +20,7 @@ use crate::segment::Content as SegmentContent;
 use crate::stage::{frame_head, frame_of};
 use crate::store::lock;
 use crate::writing::Writer;
-use crate::{Store, StoreError};
+use crate::{File as _, Store, StoreError};
 
 /// What a commit makes of the log's head.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,6 +147,10 @@ impl Store {
     }
 
     /// (a): makes the data of all claims of the group durable.
+    ///
+    /// # Errors
+    /// `Full` and `Unavailable` when it cannot be written: nothing is lost, and nothing committed.
+    /// `Fatal` when it cannot be synced.
     fn sync_claimed(&self, requests: &[CommitRequest]) -> Result<(), StoreError> {
         let mut ends: BTreeMap<u64, u64> = BTreeMap::new();
         {
@@ -184,6 +188,8 @@ impl Store {
             if let Some(file) = file {
                 // I5 (a): data before the record that names it.
                 let id = segment.id;
+                let written = file.write_out();
+                written.map_err(|error| StoreError::of_disk(&error))?;
                 self.counters.syncs.add(1);
                 let synced = file.sync_data();
                 synced.map_err(|error| self.die(format!("sync of {id}: {error}")))?;

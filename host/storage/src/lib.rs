@@ -63,6 +63,7 @@ pub mod sim;
 mod stage;
 mod store;
 mod table;
+mod tail;
 mod writing;
 
 pub use audit::{AuditFinding, SegmentInfo, list_files};

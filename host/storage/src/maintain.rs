@@ -88,6 +88,7 @@ impl Store {
     fn seal_files(&self, list: &mut [Current]) -> Result<(), StoreError> {
         for current in &mut *list {
             let disk = |error: std::io::Error| StoreError::of_disk(&error);
+            current.file.write_out().map_err(disk)?;
             current.file.set_len(current.end).map_err(disk)?;
             current.allocated = current.end;
             let id = current.segment.id;
@@ -112,7 +113,12 @@ impl Store {
             .map(|(id, end, frames)| (*id, *end, frames.len() as u64));
         self.write_table(&lengths.collect::<Vec<_>>(), &[])?;
         for (current, (_, end, frames)) in list.iter().zip(&sealed) {
-            self.show_sealed(&current.segment, Arc::clone(&current.file), frames, *end);
+            self.show_sealed(
+                &current.segment,
+                Arc::clone(current.file.file()),
+                frames,
+                *end,
+            );
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ use crate::error::is_exhausted;
 use crate::segment::{Content, Segment};
 use crate::store::lock;
 use crate::table::{Sidecars, Table};
+use crate::tail::Tail;
 use crate::{File, Store, StoreError};
 
 /// Where a block may be found.
@@ -324,7 +325,7 @@ impl Store {
 fn seen(segment: &Segment, cid: &Cid) -> Option<Found> {
     segment.read(|content| match content {
         Content::Open { file, index } => Some(match index.get(cid) {
-            Some(frame) => Found::Place(Arc::clone(file), frame),
+            Some(frame) => Found::Place(Arc::<Tail>::clone(file), frame),
             None => Found::Absent,
         }),
         Content::Sealed {

@@ -1,6 +1,6 @@
 //! A segment in memory: what a reader needs to find its blocks.
 //!
-//! Must never name a block before all of its bytes are in the file.
+//! Must never name a block before all of its bytes are in the file or wait in its tail.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +11,7 @@ use billet_segment::{Frame, SegmentId, Source};
 
 use crate::File;
 use crate::table::Filter;
+use crate::tail::Tail;
 
 /// A file to be scanned.
 pub(crate) struct Bytes<'a>(pub(crate) &'a dyn File);
@@ -61,10 +62,7 @@ impl OpenIndex {
 /// Where a segment's blocks are found.
 pub(crate) enum Content {
     /// Still written.
-    Open {
-        file: Arc<dyn File>,
-        index: OpenIndex,
-    },
+    Open { file: Arc<Tail>, index: OpenIndex },
     /// By table; the filter is made with the table, when it is first needed.
     Sealed { filter: Option<Arc<Filter>> },
 }
@@ -78,7 +76,7 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
-    pub(crate) fn open(id: SegmentId, file: Arc<dyn File>, synced: u64) -> Self {
+    pub(crate) fn open(id: SegmentId, file: Arc<Tail>, synced: u64) -> Self {
         let content = Content::Open {
             file,
             index: OpenIndex::default(),
@@ -115,7 +113,7 @@ impl Segment {
         change(&mut self.content.write().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Names blocks that are in the file now.
+    /// Names blocks that are in the file now, or in its tail.
     pub(crate) fn add(&self, frames: &[Frame], space: &Arc<str>) {
         self.change(|content| {
             if let Content::Open { index, .. } = content {

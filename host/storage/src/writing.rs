@@ -12,7 +12,8 @@ use billet_segment::{Event, FileKind, Plane, SegmentId, SegmentRow, State};
 use crate::book::Account;
 use crate::segment::Segment;
 use crate::store::lock;
-use crate::{File, KvChange, Store, StoreError};
+use crate::tail::Tail;
+use crate::{File as _, KvChange, Store, StoreError};
 
 const NUMBERS_RESERVED: u64 = 16;
 
@@ -40,7 +41,7 @@ pub(crate) struct Writer {
 /// A file that is appended to.
 pub(crate) struct Current {
     pub(crate) segment: Arc<Segment>,
-    pub(crate) file: Arc<dyn File>,
+    pub(crate) file: Arc<Tail>,
     /// Where the next section goes.
     pub(crate) end: u64,
     /// How long the file is made already.
@@ -113,6 +114,7 @@ impl Store {
         writer.folders.insert(folder);
         writer.opening = None;
         let end = header.len() as u64;
+        let file = Arc::new(Tail::new(file));
         let segment = Arc::new(Segment::open(id, Arc::clone(&file), end));
         self.with_book(|book| {
             // Not lowered: a body may have been counted in only after it is open.
@@ -173,6 +175,20 @@ impl Store {
         current.end = end;
         self.counters.appended(current.segment.id.plane, bytes);
         Ok(start)
+    }
+
+    /// Appends bytes without a wait: they reach the disk with the next ones, or ahead of the sync
+    /// that is to cover them. Gives where they begin, or none where it takes a wait.
+    pub(crate) fn append_now(&self, current: &mut Current, bytes: &[u8]) -> Option<u64> {
+        let start = current.end;
+        let end = start + bytes.len() as u64;
+        if end > current.allocated || !current.file.keep(bytes, start) {
+            return None;
+        }
+        current.end = end;
+        let plane = current.segment.id.plane;
+        self.counters.appended(plane, bytes.len());
+        Some(start)
     }
 
     /// Cuts off what a failed append may have left. The sync of the group makes it last.

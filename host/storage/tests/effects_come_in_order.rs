@@ -117,9 +117,9 @@ fn a_failed_append_is_cut_and_the_cut_is_durable_before_the_answer() {
         adopt: vec![body],
         ..billet_storage::CommitRequest::default()
     };
-    // The sync of the data comes first, then the write that fails half way.
+    // The data's write and sync come first, then the write that fails half way.
     let fault = billet_storage::sim::Fault::Short;
-    let at = sim.calls() + 2;
+    let at = sim.calls() + 3;
     sim.plan(Some(billet_storage::sim::Plan {
         at,
         fault,
@@ -133,7 +133,8 @@ fn a_failed_append_is_cut_and_the_cut_is_durable_before_the_answer() {
         .iter()
         .map(|call| call.split(' ').next().unwrap())
         .collect();
-    assert_eq!(kinds, ["sync", "allocate", "write", "length", "sync"]);
+    let expected = ["write", "sync", "allocate", "write", "length", "sync"];
+    assert_eq!(kinds, expected);
     let left = sim
         .image(billet_storage::sim::Survivors::None)
         .read(&catalog)
