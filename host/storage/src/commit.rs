@@ -1,8 +1,8 @@
 //! The one commit point: whatever waits is written, synced and published as one group.
 //!
-//! The order is (a) write and sync the data segments of all claims, (b) append blocks and record of each
-//! commit, (c) sync the catalog segment once, (d) publish heads and rows, (e) answer. Must never
-//! answer success before (c), nor failure while a record might come back after a crash.
+//! The order is (a) write and sync the data segments of all claims, (b) append blocks and record
+//! of each commit, (c) sync the catalog segment once, (d) publish heads and rows, (e) answer. Must
+//! never answer success before (c), nor failure while a record might come back after a crash.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
