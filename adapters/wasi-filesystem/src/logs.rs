@@ -7,8 +7,9 @@ use std::collections::BTreeSet;
 
 use billet_block::{BLOCK_BYTES_MAX, CID_BYTES, CborError, Cid, Codec};
 use billet_plain::{
-    CHECKPOINT, Draft, Journal, LOGS, ROWS_BYTES_MAX, Record, RecordError, Refused, log_folder,
-    log_of_folder, read_checkpoint, read_record, record_folder, write_checkpoint, write_record,
+    CHECKPOINT, Draft, Journal, LOGS, ROWS_BYTES_MAX, Record, RecordError, Refused, last_record,
+    last_record_folder, log_folder, log_of_folder, read_checkpoint, read_record, record_folder,
+    write_checkpoint, write_record,
 };
 
 use crate::bindings::billet::store::types::StoreError;
@@ -168,9 +169,19 @@ async fn advance(log: &str, folder: &str) -> Result<bool, StoreError> {
         let synced = folder::sync(&records).await;
         synced.map_err(|code| told("syncing records", &code))?;
     }
-    let more = found.len() == RECORDS_AT_ONCE;
-    memory::with_journal(log, |journal, _| follow(journal, found)).transpose()?;
-    Ok(more)
+    if found.len() == RECORDS_AT_ONCE {
+        memory::with_journal(log, |journal, _| follow(journal, found)).transpose()?;
+        return Ok(true);
+    }
+    let next = first.saturating_add(found.len() as u64);
+    let is_lost = memory::with_journal(log, |journal, _| {
+        follow(journal, found).map(|()| journal.is_listed(next))
+    });
+    if is_lost.transpose()? == Some(true) {
+        eprintln!("billet: {}: missing", path_of(folder, next));
+        return Err(StoreError::Corrupt(name_in(&[], &RecordError::Damaged)));
+    }
+    Ok(false)
 }
 
 /// Takes records in order, passing over those that were taken already.
@@ -183,8 +194,32 @@ fn follow(journal: &mut Journal, records: Vec<(Cid, Record)>) -> Result<(), Stor
     Ok(())
 }
 
-/// Where reading `log` begins: its checkpoint, if that is good, or before its first record.
+/// Where reading `log` begins. Which record was linked last is looked at before any is looked for:
+/// one that is not found then although it was linked can only be lost.
 async fn begin(log: &str, folder: &str) -> Result<Journal, StoreError> {
+    let listed = listed(folder).await?;
+    let mut journal = restore(log, folder).await?;
+    journal.set_listed(listed);
+    Ok(journal)
+}
+
+/// A record that was linked, and so was each before it; 0 where there is none.
+async fn listed(folder: &str) -> Result<u64, StoreError> {
+    let list = async |folder: &str| {
+        let names = folder::list(folder).await;
+        names.map_err(|code| told("listing a log", &code))
+    };
+    let names = list(folder).await?;
+    let Some(newest) = last_record_folder(names.iter().map(String::as_str)) else {
+        // A checkpoint is of a record at least.
+        return Ok(names.iter().any(|name| name == CHECKPOINT).into());
+    };
+    let names = list(&format!("{folder}/{newest}")).await?;
+    Ok(last_record(newest, names.iter().map(String::as_str)))
+}
+
+/// The checkpoint of `log`, if that is good, or nothing yet.
+async fn restore(log: &str, folder: &str) -> Result<Journal, StoreError> {
     let file = folder::read(&format!("{folder}/{CHECKPOINT}"), CHECKPOINT_BYTES_MAX).await;
     let file = match file {
         Ok(Some(file)) => file,

@@ -102,6 +102,7 @@ pub struct Journal {
     /// Held claims with their spaces.
     pub(crate) held: BTreeMap<u64, String>,
     pub(crate) checkpoint_seq: u64,
+    listed_seq: u64,
 }
 
 impl Journal {
@@ -114,6 +115,7 @@ impl Journal {
             rows_bytes: 0,
             held: BTreeMap::new(),
             checkpoint_seq: 0,
+            listed_seq: 0,
         }
     }
 
@@ -147,6 +149,17 @@ impl Journal {
         self.checkpoint_seq = self.checkpoint_seq.max(seq);
     }
 
+    /// Notes that record `seq` was linked, as a listing shows; records have no gap, so that each
+    /// one before it was linked, too.
+    pub fn set_listed(&mut self, seq: u64) {
+        self.listed_seq = self.listed_seq.max(seq);
+    }
+
+    /// Whether record `seq` was linked: where it cannot be found it is lost, and not the log's end.
+    pub fn is_listed(&self, seq: u64) -> bool {
+        seq <= self.listed_seq
+    }
+
     /// The value of a row.
     pub fn row(&self, key: &[u8]) -> Option<&[u8]> {
         self.rows.get(key).map(Vec::as_slice)
@@ -174,7 +187,8 @@ impl Journal {
     /// As [`Refused`] says.
     pub fn draft(&self, draft: Draft, claims: &Claims) -> Result<Record, Refused> {
         let newest = self.newest.as_ref();
-        if draft.expect != newest.map(|newest| newest.commit) {
+        let is_newest = draft.expect == newest.map(|newest| newest.commit);
+        if !is_newest || self.is_listed(self.next_seq()) {
             return Err(Refused::Conflict);
         }
         let change = match (draft.change, newest) {

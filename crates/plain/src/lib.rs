@@ -13,7 +13,8 @@
 //! ```
 //!
 //! Records of a log have no gap: they are linked under the next number, and a number that is taken
-//! is a lost compare-and-set. So the head is the last number that exists, found by going forwards.
+//! is a lost compare-and-set. So the head is the last number that exists, found by going forwards,
+//! and a number that is missing below another one is a lost record.
 
 mod checkpoint;
 mod claims;
@@ -30,7 +31,7 @@ pub use journal::{
 };
 pub use names::{
     BLOCKS, CHECKPOINT, LOG_NAME_BYTES_MAX, LOGS, RECORDS_IN_FOLDER, TEMPORARY, block_folder,
-    log_folder, log_of_folder, record_folder,
+    last_record, last_record_folder, log_folder, log_of_folder, record_folder,
 };
 pub use recorded::{Record, RecordError, RowChange, read_record, write_record};
 pub use signing::{KeyPair, Principal, Refusal, Signature};

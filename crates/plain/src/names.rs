@@ -31,6 +31,25 @@ pub fn record_folder(seq: u64) -> u64 {
     seq / RECORDS_IN_FOLDER
 }
 
+/// The last folder of records, of the names in a log's folder.
+pub fn last_record_folder<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<u64> {
+    names.into_iter().filter_map(number).max()
+}
+
+/// The last record that was linked for sure, of the names in a folder of records. Whoever made the
+/// folder had seen the record before its first one.
+pub fn last_record<'a>(folder: u64, names: impl IntoIterator<Item = &'a str>) -> u64 {
+    let records = names.into_iter().filter_map(number);
+    let last = records.filter(|seq| record_folder(*seq) == folder).max();
+    last.unwrap_or_else(|| folder.saturating_mul(RECORDS_IN_FOLDER).saturating_sub(1))
+}
+
+/// A number as the names of records and of their folders are written.
+fn number(name: &str) -> Option<u64> {
+    let number: u64 = name.parse().ok()?;
+    (number.to_string() == name).then_some(number)
+}
+
 /// The folder under [`LOGS`] of a log: its name where that is plain, with `%xx` for every other
 /// byte, upper-case letters among them, since some file systems take both cases for one.
 /// `None` for an empty name and for one that becomes longer than [`LOG_NAME_BYTES_MAX`].

@@ -58,6 +58,28 @@ fn only_the_newest_record_may_be_expected() {
 }
 
 #[test]
+fn nothing_is_committed_below_a_record_that_was_linked() {
+    let mut journal = begun();
+    let claims = Claims::default();
+    journal.set_listed(3);
+    journal.set_listed(1);
+    for seq in [2, 3] {
+        assert!(journal.is_listed(seq));
+        let refused = journal.draft(expecting(&journal), &claims);
+        assert_eq!(refused, Err(Refused::Conflict));
+        let mut next = begun();
+        while next.next_seq() < seq {
+            commit(&mut next, Draft::default(), &claims);
+        }
+        let record = next.draft(expecting(&next), &claims).unwrap();
+        let (cid, _) = write_record(&record).unwrap();
+        journal.follow(cid, record).unwrap();
+    }
+    assert!(!journal.is_listed(4));
+    assert!(journal.draft(expecting(&journal), &claims).is_ok());
+}
+
+#[test]
 fn a_root_that_comes_back_is_another_record() {
     let mut journal = begun();
     let claims = Claims::default();

@@ -11,7 +11,10 @@
 use std::collections::BTreeSet;
 
 use billet_block::{Cid, Codec};
-use billet_plain::{LOG_NAME_BYTES_MAX, block_folder, log_folder, log_of_folder, record_folder};
+use billet_plain::{
+    LOG_NAME_BYTES_MAX, block_folder, last_record, last_record_folder, log_folder, log_of_folder,
+    record_folder,
+};
 use proptest::prelude::*;
 
 #[test]
@@ -72,6 +75,21 @@ fn records_lie_a_thousand_to_a_folder() {
         [1, 999, 1000, 1999, 2000].map(record_folder),
         [0, 0, 1, 1, 2]
     );
+}
+
+#[test]
+fn the_last_record_is_told_by_names_alone() {
+    assert_eq!(last_record_folder([]), None);
+    assert_eq!(last_record_folder(["checkpoint", "x", "-1", "+7"]), None);
+    assert_eq!(
+        last_record_folder(["2", "checkpoint", "10", "9", "011"]),
+        Some(10)
+    );
+    assert_eq!(last_record(0, []), 0);
+    assert_eq!(last_record(0, ["1", "11", "9", "12~", "5000", "013"]), 11);
+    assert_eq!(last_record(2, ["2000", "2001", "999999"]), 2001);
+    // Only whoever had seen the record before makes a folder.
+    assert_eq!(last_record(2, ["x"]), 1999);
 }
 
 proptest! {
