@@ -7,6 +7,7 @@ use std::vec;
 
 use billet_block::{Block, Cid, Codec, LEAF_BYTES_MAX};
 use billet_digest::Hasher;
+use billet_plain::leaf_room;
 use wit_bindgen::{FutureReader, StreamReader, StreamResult, StreamWriter, spawn_local};
 
 use crate::bindings::billet::store::types::{Digest, Span, StoreError};
@@ -94,7 +95,7 @@ impl Intake {
     /// Reads the whole body. What was written of one that turns out wrong stays as files that
     /// nothing names.
     async fn take(&mut self, mut content: StreamReader<u8>) -> Outcome {
-        let mut leaf = Vec::with_capacity(self.room());
+        let mut leaf = Vec::with_capacity(leaf_room(self.size, self.taken));
         loop {
             let before = leaf.len();
             let (result, filled) = content.read(leaf).await;
@@ -109,7 +110,7 @@ impl Intake {
             }
             if leaf.len() >= LEAF_BYTES_MAX {
                 self.put_leaf(std::mem::take(&mut leaf)).await?;
-                leaf = Vec::with_capacity(self.room());
+                leaf = Vec::with_capacity(leaf_room(self.size, self.taken));
             }
             if !matches!(result, StreamResult::Complete(_)) {
                 break;
@@ -122,12 +123,6 @@ impl Intake {
             return Ok(());
         }
         self.put_leaf(leaf).await
-    }
-
-    /// Bytes to reserve for the next leaf: what is left of the body, or one byte, to see its end.
-    fn room(&self) -> usize {
-        let left = usize::try_from(self.size.saturating_sub(self.taken)).unwrap_or(usize::MAX);
-        left.clamp(1, LEAF_BYTES_MAX)
     }
 
     async fn put_leaf(&mut self, bytes: Vec<u8>) -> Outcome {

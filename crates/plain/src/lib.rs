@@ -19,6 +19,7 @@
 mod checkpoint;
 mod claims;
 mod journal;
+mod leaves;
 mod names;
 mod recorded;
 mod signing;
@@ -29,6 +30,7 @@ pub use journal::{
     CHECKPOINT_COMMITS, ChainError, Change, Draft, Journal, Position, ROW_KEY_BYTES_MAX,
     ROW_VALUE_BYTES_MAX, ROWS_BYTES_MAX, Refused,
 };
+pub use leaves::leaf_room;
 pub use names::{
     BLOCKS, CHECKPOINT, LOG_NAME_BYTES_MAX, LOGS, RECORDS_IN_FOLDER, TEMPORARY, block_folder,
     last_record, last_record_folder, log_folder, log_of_folder, record_folder,
