@@ -255,14 +255,20 @@ impl Journal {
 
     fn check_rows(&self, rows: &[RowChange]) -> Result<(), Refused> {
         let mut bytes = self.rows_bytes;
+        // What the rows named so far come to.
+        let mut drafted: BTreeMap<&[u8], Option<&[u8]>> = BTreeMap::new();
         for row in rows {
-            let Some(value) = &row.value else { continue };
-            if row.key.len() > ROW_KEY_BYTES_MAX || value.len() > ROW_VALUE_BYTES_MAX {
+            let (key, value) = (row.key.as_slice(), row.value.as_deref().map(Vec::as_slice));
+            if value.is_some_and(|value| is_too_long(key, value)) {
                 return Err(Refused::Invalid("a row is too long"));
             }
-            bytes = bytes.saturating_add(row_bytes(&row.key, value));
+            let before = drafted.insert(key, value);
+            let before = before.unwrap_or_else(|| self.row(key));
+            let [freed, taken] =
+                [before, value].map(|value| value.map_or(0, |value| row_bytes(key, value)));
+            bytes = bytes.saturating_add(taken).saturating_sub(freed);
         }
-        // Rows that only go or get shorter are always taken.
+        // Changes that make the whole no larger are always taken.
         if bytes > ROWS_BYTES_MAX && bytes > self.rows_bytes {
             return Err(Refused::Full);
         }
@@ -319,6 +325,10 @@ impl Journal {
             self.rows_bytes = self.rows_bytes.saturating_sub(freed);
         }
     }
+}
+
+fn is_too_long(key: &[u8], value: &[u8]) -> bool {
+    key.len() > ROW_KEY_BYTES_MAX || value.len() > ROW_VALUE_BYTES_MAX
 }
 
 fn row_bytes(key: &[u8], value: &[u8]) -> u64 {

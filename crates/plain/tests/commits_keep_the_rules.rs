@@ -12,7 +12,7 @@ mod common;
 
 use billet_plain::{
     CLAIM_AGE_MS_MAX, CLAIMS_MAX, Claims, Draft, Journal, ROW_KEY_BYTES_MAX, ROW_VALUE_BYTES_MAX,
-    Refused, write_record,
+    ROWS_BYTES_MAX, Refused, RowChange, write_record,
 };
 use common::{change, cid, commit, row};
 
@@ -250,6 +250,50 @@ fn rows_have_limits() {
     assert!(ask(ROW_KEY_BYTES_MAX, ROW_VALUE_BYTES_MAX));
     assert!(!ask(ROW_KEY_BYTES_MAX + 1, 0));
     assert!(!ask(1, ROW_VALUE_BYTES_MAX + 1));
+}
+
+#[test]
+fn a_full_log_takes_what_makes_it_no_larger() {
+    let claims = Claims::default();
+    let value = vec![1; ROW_VALUE_BYTES_MAX];
+    let rows: Vec<_> = (0..ROWS_BYTES_MAX / (8 + ROW_VALUE_BYTES_MAX as u64))
+        .map(|number| row(&number.to_be_bytes(), Some(&value)))
+        .collect();
+    let first = rows[0].key.clone();
+    let mut journal = begun();
+    let filled = journal.draft(
+        Draft {
+            rows,
+            ..expecting(&journal)
+        },
+        &claims,
+    );
+    journal.follow(cid(1), filled.unwrap()).unwrap();
+    let ask = |rows: &[RowChange]| {
+        let draft = Draft {
+            rows: rows.to_vec(),
+            ..expecting(&journal)
+        };
+        journal.draft(draft, &claims).map(|_| ())
+    };
+    let new = |key: &[u8]| row(key, Some(&value));
+    let gone = || row(&first, None);
+    // Full but for the rest of a row.
+    assert_eq!(ask(&[row(b"n", Some(b"small"))]), Ok(()));
+    assert_eq!(ask(&[new(b"n")]), Err(Refused::Full));
+    // Another value as long, and a row in place of another, in either order.
+    assert_eq!(ask(&[new(&first)]), Ok(()));
+    assert_eq!(ask(&[gone(), new(b"n")]), Ok(()));
+    assert_eq!(ask(&[new(b"n"), gone()]), Ok(()));
+    // What is freed counts once, and what is set and deleted again not at all.
+    assert_eq!(
+        ask(&[gone(), gone(), new(b"n"), new(b"m")]),
+        Err(Refused::Full)
+    );
+    assert_eq!(ask(&[new(b"n"), new(b"n"), row(b"n", None)]), Ok(()));
+    assert_eq!(ask(&[gone(), new(b"n"), new(&first)]), Err(Refused::Full));
+    // A row that was never there frees nothing.
+    assert_eq!(ask(&[row(b"m", None), new(b"n")]), Err(Refused::Full));
 }
 
 #[test]
