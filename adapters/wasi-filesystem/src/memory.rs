@@ -7,7 +7,7 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use billet_plain::{Claims, Journal, KeyPair};
+use billet_plain::{Claims, Environment, Journal, KeyPair};
 
 use crate::bindings::billet::store::types::StoreError;
 use crate::bindings::wasi::cli::environment::get_environment;
@@ -43,8 +43,7 @@ struct Remembered {
 
 thread_local! {
     static ROOT: OnceCell<Option<Rc<Descriptor>>> = const { OnceCell::new() };
-    static SETTINGS: OnceCell<BTreeMap<String, String>> = const { OnceCell::new() };
-    static KEYS: OnceCell<KeyPair> = const { OnceCell::new() };
+    static ENVIRONMENT: OnceCell<Environment> = const { OnceCell::new() };
     static MEMORY: RefCell<Memory> = RefCell::new(Memory::default());
 }
 
@@ -60,29 +59,23 @@ pub(crate) fn root() -> Result<Rc<Descriptor>, ErrorCode> {
 
 /// A variable of the environment, none where it is empty. The secret is not among them.
 pub(crate) fn setting(name: &str) -> Option<String> {
-    SETTINGS.with(|settings| {
-        let settings = settings.get_or_init(|| {
-            let variables = get_environment().into_iter();
-            variables
-                .filter(|(name, value)| name != SECRET && !value.is_empty())
-                .collect()
-        });
-        settings.get(name).cloned()
-    })
+    with_environment(|environment| environment.setting(name).map(str::to_owned))
 }
 
-const ACCESS_KEY: &str = "BILLET_ACCESS_KEY_ID";
-const SECRET: &str = "BILLET_SECRET_ACCESS_KEY";
-
-/// Does something with the key pair of the environment.
+/// Does something with the environment's key pair.
 pub(crate) fn with_keys<T>(action: impl FnOnce(&KeyPair) -> T) -> T {
-    KEYS.with(|keys| {
-        action(keys.get_or_init(|| {
-            let mut variables = get_environment().into_iter();
-            let secret = variables.find(|(name, _)| name == SECRET);
-            KeyPair::new(setting(ACCESS_KEY), secret.map(|(_, value)| value))
-        }))
-    })
+    with_environment(|environment| action(environment.keys()))
+}
+
+fn with_environment<T>(action: impl FnOnce(&Environment) -> T) -> T {
+    let first = || {
+        let environment = Environment::new(get_environment());
+        if let Some(name) = environment.missing() {
+            eprintln!("billet: {name} is not set, so that no access key is known");
+        }
+        environment
+    };
+    ENVIRONMENT.with(|environment| action(environment.get_or_init(first)))
 }
 
 /// Unix milliseconds.

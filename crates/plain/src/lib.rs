@@ -18,6 +18,7 @@
 
 mod checkpoint;
 mod claims;
+mod environment;
 mod journal;
 mod leaves;
 mod names;
@@ -26,6 +27,7 @@ mod signing;
 
 pub use checkpoint::{CheckpointError, read_checkpoint, write_checkpoint};
 pub use claims::{CLAIM_AGE_MS_MAX, CLAIMS_MAX, Claims};
+pub use environment::Environment;
 pub use journal::{
     CHECKPOINT_COMMITS, ChainError, Change, Draft, Journal, Position, ROW_KEY_BYTES_MAX,
     ROW_VALUE_BYTES_MAX, ROWS_BYTES_MAX, Refused,
