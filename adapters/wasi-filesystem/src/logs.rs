@@ -4,10 +4,11 @@
 //! still take away.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 
 use billet_block::{BLOCK_BYTES_MAX, CID_BYTES, CborError, Cid, Codec};
 use billet_plain::{
-    CHECKPOINT, Draft, Journal, LOGS, ROWS_BYTES_MAX, Record, RecordError, Refused, last_record,
+    CHECKPOINT, Draft, Journal, LOGS, ROWS_BYTES_MAX, Record, Refused, last_record,
     last_record_folder, log_folder, log_of_folder, read_checkpoint, read_record, record_folder,
     write_checkpoint, write_record,
 };
@@ -178,8 +179,7 @@ async fn advance(log: &str, folder: &str) -> Result<bool, StoreError> {
         follow(journal, found).map(|()| journal.is_listed(next))
     });
     if is_lost.transpose()? == Some(true) {
-        eprintln!("billet: {}: missing", path_of(folder, next));
-        return Err(StoreError::Corrupt(name_in(&[], &RecordError::Damaged)));
+        return Err(damaged(&path_of(folder, next), &"a lost record", &[]));
     }
     Ok(false)
 }
@@ -220,16 +220,16 @@ async fn listed(folder: &str) -> Result<u64, StoreError> {
 
 /// The checkpoint of `log`, if that is good, or nothing yet.
 async fn restore(log: &str, folder: &str) -> Result<Journal, StoreError> {
-    let file = folder::read(&format!("{folder}/{CHECKPOINT}"), CHECKPOINT_BYTES_MAX).await;
-    let file = match file {
-        Ok(Some(file)) => file,
+    let path = format!("{folder}/{CHECKPOINT}");
+    let restored = match folder::read(&path, CHECKPOINT_BYTES_MAX).await {
+        Ok(Some(file)) => read_checkpoint(log, &file).map_err(|error| error.to_string()),
         Ok(None) => return Ok(Journal::new(log)),
-        Err(code) => return Err(told("reading a checkpoint", &code)),
+        Err(code) => Err(format!("{code:?}")),
     };
-    let journal = match read_checkpoint(log, &file) {
+    let journal = match restored {
         Ok(journal) => journal,
-        Err(error) => {
-            eprintln!("billet: {folder}: {error}; reading from the first record");
+        Err(reason) => {
+            eprintln!("billet: {path}: {reason}; reading from the first record");
             return Ok(Journal::new(log));
         }
     };
@@ -266,28 +266,28 @@ async fn checkpoint(log: &str, folder: &str) {
 
 /// The record `seq`, or none where there is no such record yet.
 async fn read(folder: &str, seq: u64) -> Result<Option<(Cid, Record)>, StoreError> {
-    let file = folder::read(&path_of(folder, seq), RECORD_BYTES_MAX).await;
-    let Some(file) = file.map_err(|code| told("reading a record", &code))? else {
-        return Ok(None);
+    let path = path_of(folder, seq);
+    let file = match folder::read(&path, RECORD_BYTES_MAX).await {
+        Ok(Some(file)) => file,
+        Ok(None) => return Ok(None),
+        Err(ErrorCode::FileTooLarge) => return Err(damaged(&path, &"too long for a record", &[])),
+        Err(code) => return Err(told("reading a record", &code)),
     };
     match read_record(&file) {
         Ok(read) => Ok(Some(read)),
-        Err(error) => {
-            eprintln!("billet: {}: {error}", path_of(folder, seq));
-            Err(StoreError::Corrupt(name_in(&file, &error)))
-        }
+        Err(error) => Err(damaged(&path, &error, &file)),
     }
 }
 
-/// The name of a record that cannot be read, as far as it can be told.
-fn name_in(file: &[u8], error: &RecordError) -> Vec<u8> {
-    let name = file
-        .get(..CID_BYTES)
-        .filter(|name| Cid::from_bytes(name).is_ok());
-    match (name, error) {
-        (Some(name), _) => name.to_vec(),
-        _ => write_cid(&Cid::of(Codec::DagCbor, file)),
-    }
+/// A record that cannot be taken, by its name as far as that can be told.
+fn damaged(path: &str, reason: &dyn Display, file: &[u8]) -> StoreError {
+    eprintln!("billet: {path}: {reason}");
+    let name = file.get(..CID_BYTES);
+    let name = name.filter(|name| Cid::from_bytes(name).is_ok());
+    StoreError::Corrupt(match name {
+        Some(name) => name.to_vec(),
+        None => write_cid(&Cid::of(Codec::DagCbor, file)),
+    })
 }
 
 fn refusal(refused: &Refused) -> StoreError {
