@@ -48,11 +48,13 @@ pub(crate) async fn settle<'a>(cids: impl Iterator<Item = &'a Cid>) -> Result<()
 /// Writes blocks and makes them durable.
 pub(crate) async fn write_all(blocks: Vec<Block>) -> Result<(), StoreError> {
     let cids: Vec<Cid> = blocks.iter().map(|block| block.cid).collect();
-    stream::iter(blocks)
+    let written: Vec<_> = stream::iter(blocks)
         .map(write)
         .buffer_unordered(WRITES_AT_ONCE)
-        .try_collect::<()>()
-        .await?;
+        .collect()
+        .await;
+    // Only now: a write that is dropped on its way leaves its temporary file for good.
+    written.into_iter().collect::<Result<(), _>>()?;
     settle(cids.iter()).await
 }
 
