@@ -9,7 +9,7 @@ use wit_bindgen::StreamResult;
 
 use crate::bindings::billet::store::types::StoreError;
 use crate::bindings::wasi::filesystem::types::{
-    Descriptor, DescriptorFlags, DirectoryEntry, ErrorCode, OpenFlags, PathFlags,
+    Descriptor, DescriptorFlags, DescriptorType, DirectoryEntry, ErrorCode, OpenFlags, PathFlags,
 };
 use crate::bindings::wasi::random::random::get_random_u64;
 use crate::bindings::wit_stream;
@@ -48,7 +48,7 @@ pub(crate) async fn read(path: &str, bytes_max: u64) -> Result<Option<Vec<u8>>> 
         .await;
     let file = match opened {
         Ok(file) => file,
-        Err(ErrorCode::NoEntry) => return Ok(None),
+        Err(ErrorCode::NoEntry | ErrorCode::NotDirectory) => return Ok(None),
         Err(code) => return Err(code),
     };
     let size = file.stat().await?.size;
@@ -173,21 +173,29 @@ pub(crate) async fn sync(folder: &str) -> Result<()> {
     open_folder(folder).await?.sync().await
 }
 
-/// The names in a folder; none where there is no such folder.
-pub(crate) async fn list(folder: &str) -> Result<Vec<String>> {
+/// What is in a folder; nothing where there is no such folder.
+pub(crate) async fn list(folder: &str) -> Result<Vec<DirectoryEntry>> {
     let opened = match open_folder(folder).await {
         Ok(opened) => opened,
-        Err(ErrorCode::NoEntry) => return Ok(Vec::new()),
+        Err(ErrorCode::NoEntry | ErrorCode::NotDirectory) => return Ok(Vec::new()),
         Err(code) => return Err(code),
     };
     let (mut entries, end) = opened.read_directory();
-    let mut names = Vec::new();
-    while let Some(DirectoryEntry { name, .. }) = entries.next().await {
-        names.push(name);
+    let mut listed = Vec::new();
+    while let Some(entry) = entries.next().await {
+        listed.push(entry);
     }
     drop(entries);
     end.await?;
-    Ok(names)
+    Ok(listed)
+}
+
+/// The names of folders, and of what may lead to one.
+pub(crate) fn folders(entries: &[DirectoryEntry]) -> impl Iterator<Item = &str> {
+    let folders = entries
+        .iter()
+        .filter(|entry| !matches!(entry.type_, DescriptorType::RegularFile));
+    folders.map(|entry| entry.name.as_str())
 }
 
 async fn open_folder(folder: &str) -> Result<Descriptor> {

@@ -47,9 +47,9 @@ pub(crate) async fn at_newest<T>(
 /// The names of all logs that ever had a folder, in order, those after `after`. A log's folder is
 /// its durable key: this host has no other map.
 pub(crate) async fn names(after: Option<&str>) -> Result<Vec<String>, StoreError> {
-    let folders = folder::list(LOGS).await;
-    let folders = folders.map_err(|code| told("listing the logs", &code))?;
-    let logs = folders.iter().filter_map(|name| log_of_folder(name));
+    let entries = folder::list(LOGS).await;
+    let entries = entries.map_err(|code| told("listing the logs", &code))?;
+    let logs = folder::folders(&entries).filter_map(log_of_folder);
     let logs: BTreeSet<String> = logs
         .filter(|log| after.is_none_or(|after| log.as_str() > after))
         .collect();
@@ -206,16 +206,19 @@ async fn begin(log: &str, folder: &str) -> Result<Journal, StoreError> {
 /// A record that was linked, and so was each before it; 0 where there is none.
 async fn listed(folder: &str) -> Result<u64, StoreError> {
     let list = async |folder: &str| {
-        let names = folder::list(folder).await;
-        names.map_err(|code| told("listing a log", &code))
+        let entries = folder::list(folder).await;
+        entries.map_err(|code| told("listing a log", &code))
     };
-    let names = list(folder).await?;
-    let Some(newest) = last_record_folder(names.iter().map(String::as_str)) else {
+    let entries = list(folder).await?;
+    let Some(newest) = last_record_folder(folder::folders(&entries)) else {
         // A checkpoint is of a record at least.
-        return Ok(names.iter().any(|name| name == CHECKPOINT).into());
+        return Ok(entries.iter().any(|entry| entry.name == CHECKPOINT).into());
     };
-    let names = list(&format!("{folder}/{newest}")).await?;
-    Ok(last_record(newest, names.iter().map(String::as_str)))
+    let entries = list(&format!("{folder}/{newest}")).await?;
+    Ok(last_record(
+        newest,
+        entries.iter().map(|entry| entry.name.as_str()),
+    ))
 }
 
 /// The checkpoint of `log`, if that is good, or nothing yet.
