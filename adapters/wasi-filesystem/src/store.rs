@@ -58,13 +58,21 @@ pub(crate) async fn write_all(blocks: Vec<Block>) -> Result<(), StoreError> {
     settle(cids.iter()).await
 }
 
-/// Reads a block and checks it.
+/// Reads a block and checks it. Whoever runs this is told of what is lost: nobody asks for a block
+/// that was never written.
 pub(crate) async fn read(cid: &Cid) -> Result<Found, StoreError> {
-    match folder::read(&path_of(cid), BLOCK_BYTES_MAX as u64).await {
+    let path = path_of(cid);
+    match folder::read(&path, BLOCK_BYTES_MAX as u64).await {
         Ok(Some(bytes)) if cid.matches(&bytes) => Ok(Found::Whole(bytes)),
         // I6: never served, whatever else is wrong with it.
-        Ok(Some(_)) | Err(ErrorCode::FileTooLarge | ErrorCode::Io) => Ok(Found::Damaged),
-        Ok(None) => Ok(Found::Missing),
+        Ok(Some(_)) | Err(ErrorCode::FileTooLarge | ErrorCode::Io) => {
+            eprintln!("billet: {path}: damaged");
+            Ok(Found::Damaged)
+        }
+        Ok(None) => {
+            eprintln!("billet: {path}: missing");
+            Ok(Found::Missing)
+        }
         Err(code) => Err(told("reading a block", &code)),
     }
 }

@@ -31,9 +31,24 @@ impl SecondHost {
         folder: &Path,
         sharing: Option<(usize, usize)>,
     ) -> io::Result<Self> {
+        Self::start_with(program, component, folder, sharing, |_| ())
+    }
+
+    /// The same with something changed about the process, as its environment.
+    ///
+    /// # Errors
+    /// As [`SecondHost::start`].
+    pub fn start_with(
+        program: &Path,
+        component: &Path,
+        folder: &Path,
+        sharing: Option<(usize, usize)>,
+        change: impl FnOnce(&mut Command),
+    ) -> io::Result<Self> {
         let address = free_address()?;
         let sharing = sharing.map(|(at_once, total)| [at_once.to_string(), total.to_string()]);
-        let mut child = Command::new(program)
+        let mut command = Command::new(program);
+        command
             .args([component, folder])
             .arg(address.to_string())
             .args(sharing.iter().flatten())
@@ -41,8 +56,9 @@ impl SecondHost {
             .env("BILLET_SECRET_ACCESS_KEY", SECRET_KEY)
             // Such a host passes on neither `Host` nor an authority.
             .env("BILLET_HOSTS", format!("s3.example, {address}"))
-            .stdout(Stdio::piped())
-            .spawn()?;
+            .stdout(Stdio::piped());
+        change(&mut command);
+        let mut child = command.spawn()?;
         let mut line = String::new();
         if let Some(stdout) = child.stdout.take() {
             BufReader::new(stdout).read_line(&mut line)?;

@@ -5,7 +5,9 @@
 #![allow(dead_code)]
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use billet_client::Response;
 use billet_client::second::SecondHost;
@@ -31,6 +33,20 @@ pub(crate) fn component() -> PathBuf {
 pub(crate) fn start(folder: &Path, concurrent: usize, total: usize) -> SecondHost {
     let program = Path::new(env!("CARGO_BIN_EXE_billet-wasi-host"));
     SecondHost::start(program, &component(), folder, Some((concurrent, total))).unwrap()
+}
+
+/// The same with an instance for each request, which remembers nothing, without some variables,
+/// and with what it tells on standard error in the file `log`.
+pub(crate) fn start_told(folder: &Path, log: &Path, without: &[&str]) -> SecondHost {
+    let program = Path::new(env!("CARGO_BIN_EXE_billet-wasi-host"));
+    let log = File::create(log).unwrap();
+    let change = |command: &mut Command| {
+        command.stderr(log);
+        for name in without {
+            command.env_remove(name);
+        }
+    };
+    SecondHost::start_with(program, &component(), folder, Some((1, 1)), change).unwrap()
 }
 
 /// Fails with what the server said.
