@@ -149,6 +149,15 @@ pub(crate) async fn link(temporary: &str, path: &str) -> Result<()> {
     .await
 }
 
+/// Whether there is surely nothing of that name.
+pub(crate) async fn is_absent(path: &str) -> bool {
+    let Ok(root) = memory::root() else {
+        return false;
+    };
+    let found = root.stat_at(PathFlags::empty(), path.to_owned()).await;
+    matches!(found, Err(ErrorCode::NoEntry))
+}
+
 /// Makes a folder, and those above it, where they are not there, and durable in any case: whoever
 /// made them may have vanished before that.
 pub(crate) async fn ensure(path: &str) -> Result<()> {

@@ -98,14 +98,15 @@ async fn link(folder: &str, seq: u64, file: Vec<u8>) -> Result<bool, StoreError>
     let temporary = prepared
         .await
         .map_err(|code| told("writing a record", &code))?;
-    let linked = folder::link(&temporary, &path_of(folder, seq)).await;
-    match linked {
+    let path = path_of(folder, seq);
+    match folder::link(&temporary, &path).await {
         Ok(()) => {}
         Err(ErrorCode::Exist) => {
             folder::remove(&temporary).await;
             return Ok(false);
         }
-        Err(code) if leaves_nothing(&code) => {
+        // Not every host tells errors apart, so that the name is looked for as well.
+        Err(code) if leaves_nothing(&code) || folder::is_absent(&path).await => {
             folder::remove(&temporary).await;
             return Err(told("linking a record", &code));
         }
