@@ -23,8 +23,18 @@ const BUCKET: &str = "billet:bucket/";
 const TYPES: &str = "/types@";
 /// What a component must not have: the environment holds the key pair.
 const ENVIRONMENT: &str = "wasi:cli/environment@";
-/// What a component must not even ask for.
-const FORBIDDEN: [&str; 3] = ["wasi:filesystem/", "wasi:sockets/", "wasi:http/client@"];
+/// What a component may have of the host: nothing that reaches a file or another machine.
+const ALLOWED: [&str; 9] = [
+    "wasi:cli/exit@",
+    "wasi:cli/stderr@",
+    "wasi:cli/stdin@",
+    "wasi:cli/stdout@",
+    "wasi:cli/terminal-",
+    "wasi:clocks/",
+    "wasi:http/types@",
+    "wasi:io/",
+    "wasi:random/",
+];
 /// What the whole offers.
 const HANDLER: &str = "wasi:http/handler@0.3.0";
 
@@ -140,8 +150,8 @@ fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 }
 
 /// One component of three: the store's interfaces of `gateway` and `mst` come from one instance of
-/// `adapter`, the bucket's interfaces of `gateway` from `mst`, and everything else but what is
-/// denied from the host.
+/// `adapter`, the bucket's interfaces of `gateway` from `mst`, and what else they may have from the
+/// host.
 ///
 /// # Errors
 /// A sentence when a part asks for what it must not have, or when parts do not fit.
@@ -185,12 +195,12 @@ fn connect(
             _ if name.starts_with(OURS) && name.contains(TYPES) => continue,
             Some((_, source)) => *source,
             None if name.starts_with(ENVIRONMENT) => deny(graph, &name)?,
-            None if FORBIDDEN.iter().any(|prefix| name.starts_with(prefix)) => {
+            None if ALLOWED.iter().any(|prefix| name.starts_with(prefix)) => continue,
+            None => {
                 return Err(format!(
                     "a component asks for {name}, which it must not have"
                 ));
             }
-            None => continue,
         };
         let alias = graph
             .alias_instance_export(source, &name)

@@ -117,8 +117,9 @@ fn is_offered(import: &str) -> bool {
         let (package, rest) = rest.split_once('/')?;
         let (interface, version) = rest.split_once('@')?;
         let known = version == "0.3.0" || version.starts_with("0.2.");
-        // What goes out of a component is offered, too, but not to Billet.
-        Some(known && OFFERED.contains(&package) && interface != "client")
+        // Requests that a component makes are offered, too, but not to Billet.
+        let is_inside = package != "http" || interface == "types";
+        Some(known && OFFERED.contains(&package) && is_inside)
     });
     wasi.unwrap_or(WORDS.contains(&import))
 }
