@@ -5,8 +5,11 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Error, ErrorKind};
+use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+use rustix::fs::{AtFlags, CWD};
 
 use super::look::Print;
 
@@ -42,6 +45,8 @@ pub(super) fn write_whole(
 struct Part {
     path: PathBuf,
     file: File,
+    /// Whether it is at `path` already.
+    is_named: bool,
 }
 
 impl Part {
@@ -53,16 +58,51 @@ impl Part {
         let mut unique = [0; UNIQUE_BYTES];
         getrandom::fill(&mut unique).map_err(Error::other)?;
         let path = target.with_file_name(format!("billet-{}.part", hex::encode(unique)));
-        let file = File::options().write(true).create_new(true).open(&path)?;
-        Ok(Self { path, file })
+        let (file, is_named) = match unnamed(target) {
+            Some(file) => (file, false),
+            None => {
+                let mut options = File::options();
+                (options.write(true).create_new(true).open(&path)?, true)
+            }
+        };
+        Ok(Self {
+            path,
+            file,
+            is_named,
+        })
     }
 
     /// Puts the file in its place.
     fn keep(self, target: &Path) -> std::io::Result<()> {
         // No invariant of the store: a file under its name must not turn out empty later.
         self.file.sync_all()?;
+        if !self.is_named {
+            let follow = AtFlags::SYMLINK_FOLLOW;
+            rustix::fs::linkat(CWD, handle(&self.file), CWD, &self.path, follow)?;
+        }
         std::fs::rename(&self.path, target)
     }
+}
+
+/// A new file in the folder of `target` that has no name yet: however this process ends, nothing
+/// of it stays. None where the system or the folder's cannot have such files; what a signal ends
+/// stays there.
+#[cfg(target_os = "linux")]
+fn unnamed(target: &Path) -> Option<File> {
+    use rustix::fs::{Mode, OFlags, open};
+    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+    let file = File::from(open(target.with_file_name("."), flags, Mode::from(0o666)).ok()?);
+    handle(&file).exists().then_some(file)
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn unnamed(_: &Path) -> Option<File> {
+    None
+}
+
+/// Where an open file can be named anew.
+fn handle(file: &File) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }
 
 impl Drop for Part {
