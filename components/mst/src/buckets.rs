@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use billet_block::Cid;
-use billet_bucket::{Refusal, View, live_state, states};
+use billet_bucket::{Refusal, StoreError, View, live_state, states};
 use billet_manifest::State;
 
 use crate::bindings::billet::bucket::types;
@@ -85,10 +85,36 @@ fn before(prefix: &str) -> Option<String> {
     text.pop().map(|_| text)
 }
 
+/// Heads with their states. A bucket whose state is damaged hides no other: it is told in the
+/// host's log and left out.
 async fn with_states(heads: Vec<Position>) -> Result<Vec<(Position, Arc<State>)>, Refusal> {
+    let states = states_of(&heads).await;
+    let Err(Refusal::Store(StoreError::Corrupt(_) | StoreError::NotFound)) = states else {
+        return Ok(heads.into_iter().zip(states?).collect());
+    };
+    let mut found = Vec::new();
+    for head in heads {
+        match states_of(std::slice::from_ref(&head)).await {
+            Ok(states) => found.extend(states.into_iter().map(|state| (head.clone(), state))),
+            Err(Refusal::Store(error @ (StoreError::Corrupt(_) | StoreError::NotFound))) => {
+                tell_damage(&head.log, &error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
+}
+
+async fn states_of(heads: &[Position]) -> Result<Vec<Arc<State>>, Refusal> {
     let cids: Result<Vec<Cid>, _> = heads.iter().map(|head| convert::cid(&head.state)).collect();
     let cids = cids?;
     let mut view = View::new(&CACHES);
-    let states = settle("", &mut view, |view| states(view, &cids)).await?;
-    Ok(heads.into_iter().zip(states).collect())
+    settle("", &mut view, |view| states(view, &cids)).await
+}
+
+#[allow(clippy::print_stderr, reason = "the host's log")]
+fn tell_damage(bucket: &str, error: &StoreError) {
+    // One line is one write: pieces would be lines of their own.
+    let line = format!("bucket {bucket:?} is left out of a list: {error}\n");
+    eprint!("{line}");
 }

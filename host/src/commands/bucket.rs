@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde_json::Value;
 
-use super::look::{LookFlags, Print, View, date, look, text};
+use super::look::{LookFlags, Print, View, date, look, printable, text};
 use crate::inspect::Request;
 
 /// What can be asked about buckets.
@@ -89,6 +89,10 @@ pub(super) fn run(command: BucketCommand) -> Result<ExitCode, String> {
 }
 
 fn row(line: &Value) -> Vec<String> {
+    if line.get("damage").is_some() {
+        let none = String::new;
+        return vec![text(line, "bucket"), none(), none(), text(line, "what")];
+    }
     let settings = line.get("settings").and_then(Value::as_array);
     let settings: Vec<_> = settings
         .into_iter()
@@ -100,6 +104,18 @@ fn row(line: &Value) -> Vec<String> {
         text(line, "seq"),
         date(line, "created_ms"),
         text(line, "root"),
-        settings.join(","),
+        printable(&settings.join(",")),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_settings_cannot_command_a_terminal() {
+        let line = serde_json::json!({"bucket": "b", "settings": ["\u{1b}[31m=\u{9b}", "a\tb"]});
+        let row = row(&line).concat();
+        assert!(!row.contains(char::is_control), "{row:?}");
+    }
 }

@@ -235,14 +235,16 @@ impl Printer {
                 .try_for_each(|row| table.row(row, &mut self.out)),
             None => {
                 // Beside the bytes: they are whole whether somebody reads this or not.
-                let _ = writeln!(std::io::stderr(), "{value}");
+                let mut text = plain_json(value.to_string().as_bytes());
+                text.push(b'\n');
+                let _ = std::io::stderr().write_all(&text);
                 Ok(())
             }
         }
     }
 
     fn json(&mut self, line: &[u8]) -> std::io::Result<()> {
-        self.out.write_all(line)?;
+        self.out.write_all(&plain_json(line))?;
         self.out.write_all(b"\n")
     }
 
@@ -342,15 +344,32 @@ pub(super) fn date(line: &Value, field: &str) -> String {
     text.unwrap_or_else(|| ms.to_string())
 }
 
-/// Text in which control characters are escaped.
+/// Text in which control characters are escaped, and so is what escapes them.
 pub(super) fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() {
+        if c.is_control() || c == '\\' {
             out.extend(c.escape_default());
         } else {
             out.push(c);
         }
+    }
+    out
+}
+
+/// JSON in which those control characters are escaped, too, that it may hold as they are: U+007F
+/// to U+009F, which a terminal obeys. They can only be inside of strings.
+fn plain_json(line: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(line.len());
+    for chunk in line.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if c.is_control() {
+                out.extend_from_slice(format!("\\u{:04x}", u32::from(c)).as_bytes());
+            } else {
+                out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+            }
+        }
+        out.extend_from_slice(chunk.invalid());
     }
     out
 }
@@ -365,5 +384,15 @@ mod tests {
         assert_eq!(date(&line, "a"), "2026-07-01 00:00:00Z");
         assert_eq!(date(&line, "b"), "2000-02-29 11:59:59Z");
         assert_eq!(printable("a\u{1b}[2J\n\u{9b}ü"), "a\\u{1b}[2J\\n\\u{9b}ü");
+        assert_ne!(printable("a\\nb"), printable("a\nb"));
+    }
+
+    #[test]
+    fn json_holds_nothing_that_a_terminal_obeys_and_means_the_same() {
+        let line = serde_json::json!({"key": "c1\u{9b}31m \u{7f}\u{1b} ü€😀 \\n\n"});
+        let plain = plain_json(line.to_string().as_bytes());
+        let text = std::str::from_utf8(&plain).unwrap();
+        assert!(!text.contains(char::is_control), "{text:?}");
+        assert_eq!(serde_json::from_str::<Value>(text).unwrap(), line);
     }
 }

@@ -8,35 +8,41 @@ use super::{Failure, Inside, Out, Verdict};
 use crate::apply::apply;
 use crate::bindings::exports::billet::bucket::buckets::Bucket;
 use crate::bindings::exports::billet::bucket::changes::{Op, Setting};
+use crate::bindings::exports::billet::bucket::objects::Refusal;
 use crate::mst::Lost;
 
 /// Buckets that are asked for at once.
-const PAGE: u32 = 1_000;
+const PAGE: usize = 1_000;
 
 /// Longest value of a setting that is shown.
 const VALUE_BYTES_MAX: usize = 64;
 
-/// A line for each bucket.
+/// A line for each bucket. One that cannot be read is told and hides no other.
 pub(super) async fn list(inside: &Inside, out: &Out) -> Result<Verdict, Failure> {
-    let mst = inside.mst().await?;
-    let mut after = None;
+    let (mut after, mut verdict) = (None::<String>, Verdict::Whole);
     loop {
         let from = after.take();
-        let page = mst.read(move |accessor, native| {
-            Box::pin(async move {
-                let buckets = native.billet_bucket_buckets();
-                buckets
-                    .call_list_buckets(accessor, String::new(), from, PAGE)
-                    .await
-            })
-        });
-        let (page, has_more) = page.await??;
-        after = page.last().map(|bucket| bucket.name.clone());
-        for bucket in page {
-            out.line(&line(bucket)?).await?;
-        }
-        if !has_more || after.is_none() {
-            return Ok(Verdict::Whole);
+        let heads = inside
+            .on_thread(move |store| store.heads("", from.as_deref(), PAGE))
+            .await??;
+        let Some((last, _)) = heads.last() else {
+            return Ok(verdict);
+        };
+        after = Some(last.clone());
+        for (name, _) in heads {
+            match called(inside, &name).await? {
+                Ok(bucket) => out.line(&line(bucket)?).await?,
+                Err(Refusal::NoSuchBucket) => {}
+                Err(refusal) => {
+                    let failure = Failure::from(refusal);
+                    if !failure.is_damage {
+                        return Err(failure);
+                    }
+                    verdict = Verdict::Damaged;
+                    let line = json!({"bucket": name, "damage": true, "what": failure.text});
+                    out.line(&line).await?;
+                }
+            }
         }
     }
 }
@@ -49,6 +55,11 @@ pub(super) async fn root(inside: &Inside, name: &str, out: &Out) -> Result<Verdi
 
 /// Where a live bucket stands.
 pub(super) async fn head(inside: &Inside, name: &str) -> Result<Bucket, Failure> {
+    Ok(called(inside, name).await??)
+}
+
+/// What `mst` says of a bucket.
+async fn called(inside: &Inside, name: &str) -> Result<Result<Bucket, Refusal>, Failure> {
     let name = name.to_owned();
     let head = inside.mst().await?.read(move |accessor, native| {
         Box::pin(async move {
@@ -56,7 +67,7 @@ pub(super) async fn head(inside: &Inside, name: &str) -> Result<Bucket, Failure>
             buckets.call_head(accessor, name).await
         })
     });
-    Ok(head.await??)
+    Ok(head.await?)
 }
 
 /// Sets the level that a bucket's writes wait for, in a commit of its own.
@@ -89,6 +100,9 @@ pub(super) async fn accept_loss(
     name: Option<String>,
     out: &Out,
 ) -> Result<Verdict, Failure> {
+    if name.as_deref() == Some("") {
+        return Err(Failure::new("the bucket's name is empty"));
+    }
     let log = name.clone().unwrap_or_default();
     let mut lost = inside.storage().store().damaged().into_iter();
     let lost = lost.find(|(other, _)| *other == log);

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::everywhere::Everywhere;
 use super::{Failure, Inside, Out, Verdict, bucket};
+use crate::bindings::exports::billet::bucket::objects::Refusal;
 use crate::carry::{
     self, Blocks, CarryError, Checked, Fault, Faults, Import, Imported, Progress, Target,
 };
@@ -95,18 +96,20 @@ async fn start(
     name: &str,
     root: Option<&str>,
 ) -> Result<(Cid, Option<Cid>), Failure> {
-    let head = bucket::head(inside, name).await?;
     let read = |cid: &[u8]| Cid::from_bytes(cid).map_err(|error| Failure::new(error.to_string()));
-    match root {
-        None => Ok((read(&head.root)?, Some(read(&head.state)?))),
-        Some(root) => {
-            let root = root.parse();
-            Ok((
-                root.map_err(|error| Failure::new(format!("--root: {error}")))?,
-                None,
-            ))
-        }
+    let Some(root) = root else {
+        let head = bucket::head(inside, name).await?;
+        return Ok((read(&head.root)?, Some(read(&head.state)?)));
+    };
+    // An older root needs nothing of what the bucket is now, which may be damaged.
+    let log = name.to_owned();
+    let standing = inside.on_thread(move |store| store.head(&log)).await??;
+    if standing.newest.is_none() {
+        return Err(Refusal::NoSuchBucket.into());
     }
+    let root = root.parse();
+    let root = root.map_err(|error| Failure::new(format!("--root: {error}")))?;
+    Ok((root, None))
 }
 
 fn blocks(inside: &Inside) -> Arc<dyn Blocks> {

@@ -53,10 +53,14 @@ pub(crate) async fn ask(
         }
         Err(error) => {
             let path = settings.data_dir.join(SOCKET);
+            // Nobody can tell whether there is one in a folder that may not be looked into.
+            let hint = if path.exists() {
+                "; only the daemon's own user and root may ask it"
+            } else {
+                ""
+            };
             let path = path.display();
-            Err(Failure::new(format!(
-                "{path}: {error}; only the daemon's own user and root may ask it"
-            )))
+            Err(Failure::new(format!("{path}: {error}{hint}")))
         }
     }
 }

@@ -86,6 +86,10 @@ async fn change(
     request: Request,
     input: Input,
 ) -> Result<mpsc::Receiver<Message>, Failure> {
+    if request.needs_store() {
+        let folder = &settings.data_dir;
+        mark(folder).map_err(|error| no_store(folder, &error))?;
+    }
     let inside = open_to_write(settings.clone()).await?;
     let (out, messages) = Out::new();
     tokio::spawn(async move {

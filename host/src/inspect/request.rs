@@ -174,4 +174,16 @@ impl Request {
             | Self::Prove { .. } => false,
         }
     }
+
+    /// Whether it makes no sense where there is no store yet, although it writes.
+    pub(crate) const fn needs_store(&self) -> bool {
+        matches!(
+            self,
+            Self::BucketSet { .. }
+                | Self::BucketAcceptLoss { .. }
+                | Self::ShipStatus { .. }
+                | Self::ShipRetry
+                | Self::ShipPause { .. }
+        )
+    }
 }
