@@ -133,6 +133,7 @@ fn fsck_finds_every_kind_of_damage() {
     assert_eq!((findings.len(), code), (0, 0), "{findings:?}");
     flipped_bytes(&mut scene, seed);
     files(&mut scene);
+    lengths(&mut scene);
     rows(&mut scene);
     heads(&mut scene);
 }
@@ -142,10 +143,8 @@ fn flipped_bytes(scene: &mut Scene, seed: u64) {
     for plane in ["data", "catalog"] {
         let store = scene.store();
         let path = look::segments(&store, plane)[0].clone();
-        let number: u64 = path.file_stem().unwrap().to_str().unwrap()[4..]
-            .parse()
-            .unwrap();
-        let shown = look::whole(&store, &["segment", "show", &number.to_string()]);
+        let number = number(&path);
+        let shown = look::whole(&store, &["segment", "show", &number]);
         let blocks: Vec<_> = shown
             .iter()
             .filter(|line| line["commit"].is_null())
@@ -168,7 +167,7 @@ fn flipped_bytes(scene: &mut Scene, seed: u64) {
             assert!(has(&findings, "cid", cid), "{findings:?}");
             assert_eq!(keys(&findings).len(), 1, "{findings:?}");
         }
-        let (lines, code) = look::lines(&store, &["segment", "verify", &number.to_string()]);
+        let (lines, code) = look::lines(&store, &["segment", "verify", &number]);
         assert_eq!((lines[0]["verdict"].as_str(), code), (Some("damaged"), 3));
         let (_, code) = look::lines(&store, &["block", "get", cid]);
         assert_eq!(code, 3, "never served");
@@ -216,6 +215,42 @@ fn files(scene: &mut Scene) {
         assert_eq!(code, 0, "it is made anew when it is needed: {findings:?}");
         assert!(has(&findings, "finding", "index"), "{findings:?}");
     }
+}
+
+/// Other lengths of a sealed file, all of which end where a block does or zeros begin.
+fn lengths(scene: &mut Scene) {
+    for (plane, count) in [("data", 3), ("catalog", 1)] {
+        let path = look::segments(&scene.origin, plane)[0].clone();
+        let whole = std::fs::metadata(&path).unwrap().len();
+        let number = number(&path);
+        let shown = look::whole(&scene.origin, &["segment", "show", &number]);
+        let last = shown.last().unwrap()["offset"].as_u64().unwrap();
+        for length in [0, last, whole + 4096].into_iter().take(count) {
+            let store = scene.store();
+            let path = &look::segments(&store, plane)[0];
+            let file = std::fs::File::options().write(true).open(path).unwrap();
+            file.set_len(length).unwrap();
+            let (findings, code) = check(&store);
+            let of_length = findings.iter().filter(|f| f["finding"] == "other-length");
+            assert_eq!((of_length.count(), code), (1, 3), "{length}: {findings:?}");
+            for command in ["verify", "show"] {
+                let (lines, code) = look::lines(&store, &["segment", command, &number]);
+                let is_told = match command {
+                    "verify" => lines[0]["verdict"] == "damaged",
+                    _ => lines.last().unwrap()["bad"] == true,
+                };
+                assert!(is_told && code == 3, "{command} {length}: {lines:?}");
+            }
+        }
+    }
+}
+
+/// A segment's number, from its file's name.
+fn number(path: &Path) -> String {
+    let number: u64 = path.file_stem().unwrap().to_str().unwrap()[4..]
+        .parse()
+        .unwrap();
+    number.to_string()
 }
 
 fn path_beside(path: &Path, name: &str) -> PathBuf {

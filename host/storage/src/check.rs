@@ -18,6 +18,18 @@ use crate::{AuditFinding, SegmentInfo, Store, StoreError};
 /// What is said of a file that is not there.
 const GONE: &str = "the file is gone";
 
+/// What is said of a file that was cut, or goes on.
+const OTHER_LENGTH: &str = "the file is not as long as it was sealed";
+
+const fn is_sealed(info: &SegmentInfo) -> bool {
+    matches!(info.state, State::Sealed | State::Compacting)
+}
+
+/// Whether a file of `end` bytes is not as long as its row says.
+const fn is_other_length(info: &SegmentInfo, end: u64) -> bool {
+    is_sealed(info) && end != info.bytes
+}
+
 /// What kind of finding it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FindingKind {
@@ -116,7 +128,7 @@ pub enum Section {
         /// Log and number of the commit.
         commit: Option<(String, u64)>,
     },
-    /// Bytes that are none.
+    /// Bytes that are none, or that the file is too short or too long by.
     Bad {
         /// The first of them.
         start: u64,
@@ -157,7 +169,7 @@ impl Store {
             io::ErrorKind::NotFound => StoreError::NotFound,
             _ => StoreError::of_file(&self.segment_path(info.id), &error),
         });
-        let (scan, _) = scanned?;
+        let (scan, end) = scanned?;
         let commit = |frame: &Frame| {
             let found = scan.records.iter();
             let mut found = found.filter(|found| found.frame.offset == frame.offset);
@@ -171,11 +183,16 @@ impl Store {
             start: bad.start,
             end: bad.end,
         });
-        let mut sections: Vec<_> = blocks.chain(bad).collect();
+        let missing = is_other_length(info, end).then_some(Section::Bad {
+            start: end.min(info.bytes),
+            end: end.max(info.bytes),
+        });
+        let mut sections: Vec<_> = blocks.chain(bad).chain(missing).collect();
         sections.sort_by_key(|section| match section {
             Section::Block { frame, .. } => frame.offset,
             Section::Bad { start, .. } => *start,
         });
+        sections.dedup();
         Ok(sections)
     }
 
@@ -201,7 +218,7 @@ impl Store {
         watch: &mut dyn Watch,
     ) -> Result<(), StoreError> {
         self.check_lost(watch);
-        let gone = self.check_files(files, watch)?;
+        let told = self.check_files(files, watch)?;
         let segments = self.segments();
         let all = segments.iter().map(|info| info.bytes).sum();
         let (mut done, mut newest) = (0, BTreeMap::new());
@@ -210,7 +227,7 @@ impl Store {
                 return Ok(());
             }
             done += info.bytes;
-            for found in self.look_at(info, &gone, watch)?.records {
+            for found in self.look_at(info, &told, watch)?.records {
                 if found.durable.segment == info.id.number {
                     let seq = newest.entry(found.log).or_insert(0);
                     *seq = found.seq.max(*seq);
@@ -240,30 +257,29 @@ impl Store {
     }
 
     /// Looks twice: what comes and goes between listing and looking is no finding. Gives the files
-    /// that it told to be gone.
+    /// that it told to be gone or of another length.
     fn check_files(
         &self,
         files: &dyn Fn() -> io::Result<Vec<String>>,
         watch: &mut dyn Watch,
     ) -> Result<BTreeSet<String>, StoreError> {
-        let mut gone = BTreeSet::new();
+        let mut told = BTreeSet::new();
         let look = || self.audit(&files().map_err(|error| StoreError::of_disk(&error))?);
         let first = look()?;
         if first.is_empty() {
-            return Ok(gone);
+            return Ok(told);
         }
         let again = look()?;
         for found in first.into_iter().filter(|found| again.contains(found)) {
             let (kind, path, what) = match found {
                 AuditFinding::NoFile(path) => {
-                    gone.insert(path.clone());
+                    told.insert(path.clone());
                     (FindingKind::NoFile, path, GONE)
                 }
-                AuditFinding::OtherLength(path) => (
-                    FindingKind::OtherLength,
-                    path,
-                    "the file is not as long as it was sealed",
-                ),
+                AuditFinding::OtherLength(path) => {
+                    told.insert(path.clone());
+                    (FindingKind::OtherLength, path, OTHER_LENGTH)
+                }
                 AuditFinding::NoKey(path) => {
                     (FindingKind::Stray, path, "no row is about this file")
                 }
@@ -275,20 +291,28 @@ impl Store {
                 what: what.to_owned(),
             });
         }
-        Ok(gone)
+        Ok(told)
     }
 
     /// Reads a segment and judges it; what was found in it. That it cannot be read is a finding,
-    /// but of one that went meanwhile, and of those files that were told to be `gone`.
+    /// but of one that went meanwhile; what is in `told` is not told again.
     fn look_at(
         &self,
         info: &SegmentInfo,
-        gone: &BTreeSet<String>,
+        told: &BTreeSet<String>,
         watch: &mut dyn Watch,
     ) -> Result<Scan, StoreError> {
         let path = self.segment_path(info.id);
         let error = match self.scan_segment(info) {
             Ok((scan, end)) => {
+                if is_other_length(info, end) && !told.contains(&path) {
+                    watch.found(Finding {
+                        kind: FindingKind::OtherLength,
+                        log: None,
+                        path: Some(path),
+                        what: OTHER_LENGTH.to_owned(),
+                    });
+                }
                 self.judge_segment(info, &scan, end, watch)?;
                 return Ok(scan);
             }
@@ -308,7 +332,7 @@ impl Store {
             .get(&info.id.number)
             .map(|a| a.row.state);
         let has_file = matches!(now, Some(State::Open | State::Sealed | State::Compacting));
-        if has_file && (kind != FindingKind::NoFile || !gone.contains(&path)) {
+        if has_file && (kind != FindingKind::NoFile || !told.contains(&path)) {
             watch.found(Finding {
                 kind,
                 log: None,
@@ -357,8 +381,7 @@ impl Store {
             let what = format!("no good block from byte {} to {}", bad.start, bad.end);
             told(FindingKind::BadBytes, &path, what);
         }
-        let is_sealed = matches!(info.state, State::Sealed | State::Compacting);
-        if !is_sealed || !scan.bad.is_empty() || end != info.bytes {
+        if !is_sealed(info) || !scan.bad.is_empty() || end != info.bytes {
             return Ok(());
         }
         let blocks = scan.frames.len() as u64;
