@@ -170,14 +170,14 @@ impl Store {
             _ => StoreError::of_file(&self.segment_path(info.id), &error),
         });
         let (scan, end) = scanned?;
-        let commit = |frame: &Frame| {
-            let found = scan.records.iter();
-            let mut found = found.filter(|found| found.frame.offset == frame.offset);
-            found.next().map(|found| (found.log.clone(), found.seq))
-        };
-        let blocks = scan.frames.iter().map(|frame| Section::Block {
-            frame: *frame,
-            commit: commit(frame),
+        // Both lists are in the order of the file.
+        let mut records = scan.records.iter().peekable();
+        let blocks = scan.frames.iter().map(|frame| {
+            let found = records.next_if(|found| found.frame.offset == frame.offset);
+            Section::Block {
+                frame: *frame,
+                commit: found.map(|found| (found.log.clone(), found.seq)),
+            }
         });
         let bad = scan.bad.iter().map(|bad| Section::Bad {
             start: bad.start,
