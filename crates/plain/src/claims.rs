@@ -24,7 +24,7 @@ struct Pending {
 
 impl Claims {
     /// Notes a claim of `space` under `id`; false where the id is taken: draw another one. Claims
-    /// that grew too old are dropped first.
+    /// that grew too old are dropped first. `now_ms` are milliseconds of a clock that nobody sets.
     pub fn open(&mut self, id: u64, space: &str, now_ms: u64) -> bool {
         self.pending
             .retain(|_, claim| now_ms.saturating_sub(claim.born_ms) <= CLAIM_AGE_MS_MAX);

@@ -64,9 +64,14 @@ impl Server {
                 .preopened_dir(&folder, "/data", FsPerms::ReadWrite)?
                 .build())
         })?;
-        Ok(Self {
+        Ok(Self::of(pool))
+    }
+
+    /// Serves the instances of a pool.
+    pub fn of(pool: Pool) -> Self {
+        Self {
             handler: ProxyHandler::new(pool),
-        })
+        }
     }
 
     /// Serves connections until the listener fails.
