@@ -84,8 +84,36 @@ fn a_loss_can_be_accepted() {
     assert_eq!(put(&mut client, "/new"), 200);
 
     daemon.terminate().unwrap();
-    let (_daemon, mut client) = start();
+    let (mut daemon, mut client) = start();
     for path in ["/lost/6", "/newer"] {
         assert_eq!(put(&mut client, path), 200, "{path}");
     }
+
+    // A file that is gone is found at every start; the one is accepted while a daemon runs, the
+    // other without.
+    let body = vec![7; 40_000];
+    for path in ["/lost/big", "/other/big"] {
+        assert_eq!(client.put(path, &body).unwrap().status, 200);
+    }
+    daemon.terminate().unwrap();
+    std::fs::remove_file(look::segments(&store, "data").last().unwrap()).unwrap();
+    let (mut daemon, mut client) = start();
+    for (path, other) in [("/lost/7", "/lost/8"), ("/other/7", "/other/8")] {
+        assert_eq!(
+            (put(&mut client, path), put(&mut client, other)),
+            (503, 503)
+        );
+    }
+    whole(&store, &["bucket", "accept-loss", "lost"]);
+    assert_eq!(put(&mut client, "/lost/7"), 200);
+    daemon.terminate().unwrap();
+    whole(&store, &["bucket", "accept-loss", "other"]);
+    assert_eq!(code(&run(&store, &["bucket", "accept-loss", "other"])), 1);
+    let (_daemon, mut client) = start();
+    for path in ["/lost/8", "/other/8"] {
+        assert_eq!(put(&mut client, path), 200, "{path}");
+    }
+    let (found, code) = look::lines(&store, &["fsck"]);
+    let has = |kind: &str| found.iter().any(|line| line["finding"] == kind);
+    assert!(has("no-file") && !has("lost") && code == 3, "{found:?}");
 }

@@ -1,4 +1,5 @@
-//! The keys of the durable table: heads, rows, held claims, pins, damage.
+//! The keys of the durable table: heads, rows, held claims, pins, damage and
+//! what was accepted of it.
 //!
 //! Must never let a log's name run into what follows it: names have no NUL.
 
@@ -12,6 +13,8 @@ pub const HELD_PREFIX: &[u8] = b"held/";
 pub const PIN_PREFIX: &[u8] = b"pin/";
 /// Keys of what is known to be damaged begin so.
 pub const DAMAGE_PREFIX: &[u8] = b"damage/";
+/// Keys of losses that an operator took begin so.
+pub const ACCEPTED_PREFIX: &[u8] = b"accepted/";
 
 /// Most bytes of a log's name.
 pub const LOG_BYTES_MAX: usize = 255;
@@ -83,6 +86,17 @@ pub fn pin_key(source: &str, adopter: &str) -> Vec<u8> {
 /// The key of a log's damage.
 pub fn damage_key(log: &str) -> Vec<u8> {
     [DAMAGE_PREFIX, log.as_bytes()].concat()
+}
+
+/// The key of what a log lost in a segment, once an operator took it.
+pub fn accepted_key(log: &str, segment: u64) -> Vec<u8> {
+    [
+        ACCEPTED_PREFIX,
+        log.as_bytes(),
+        b"\0",
+        segment.to_string().as_bytes(),
+    ]
+    .concat()
 }
 
 /// The name behind a prefix, where it is text.

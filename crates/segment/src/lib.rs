@@ -20,9 +20,9 @@ pub use claims::{
 };
 pub use id::{FileKind, IdError, Plane, RootId, SegmentId};
 pub use keys::{
-    DAMAGE_PREFIX, HEAD_PREFIX, HELD_PREFIX, LOG_BYTES_MAX, PIN_PREFIX, SEGMENT_PREFIX,
-    SPACE_BYTES_MAX, check_log, check_space, damage_key, head_key, held_key, name_after,
-    parse_held_key, parse_pin_key, pin_key, row_key, row_prefix,
+    ACCEPTED_PREFIX, DAMAGE_PREFIX, HEAD_PREFIX, HELD_PREFIX, LOG_BYTES_MAX, PIN_PREFIX,
+    SEGMENT_PREFIX, SPACE_BYTES_MAX, accepted_key, check_log, check_space, damage_key, head_key,
+    held_key, name_after, parse_held_key, parse_pin_key, pin_key, row_key, row_prefix,
 };
 pub use overlay::{Overlay, Pair};
 pub use record::{

@@ -241,9 +241,12 @@ impl Store {
     }
 
     fn check_lost(&self, watch: &mut dyn Watch) {
-        let found = self.recovery().damage.iter();
+        let (found, now) = (self.recovery().damage.iter(), self.damaged());
+        // What was accepted since the start is no loss to tell.
+        let stands = |name: &String| now.iter().any(|(log, _)| log == name);
+        let found = found.filter(|damage| damage.log.as_ref().is_none_or(stands));
         let found = found.map(|damage| (damage.log.clone(), damage.reason.clone()));
-        let kept = self.damaged().into_iter();
+        let kept = now.iter().cloned();
         let kept = kept.map(|(log, reason)| ((!log.is_empty()).then_some(log), reason));
         for (log, what) in found.chain(kept).collect::<BTreeSet<_>>() {
             let (kind, path) = (FindingKind::Lost, None);

@@ -2,17 +2,35 @@
 //!
 //! Must never leave damage without a name where one can be known.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use billet_segment::{Bad, Range, Record, SegmentId, Verdict};
+use billet_segment::{Bad, Range, Record, SegmentId, Verdict, accepted_key};
 
 /// Something durable that was lost.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Damage {
     /// Whose; none where nobody's is known.
     pub log: Option<String>,
+    /// The segment it was in, where that is known.
+    pub segment: Option<u64>,
     /// What, for people.
     pub reason: String,
+}
+
+impl Damage {
+    /// Nobody's yet, in a segment.
+    pub(crate) fn of(id: SegmentId, reason: String) -> Self {
+        Self {
+            log: None,
+            segment: Some(id.number),
+            reason,
+        }
+    }
+
+    /// The key under which it is kept once it is taken: what is found at one start only has none.
+    pub(crate) fn accepted_key(&self) -> Option<Vec<u8>> {
+        Some(accepted_key(self.log.as_deref()?, self.segment?))
+    }
 }
 
 /// What recovery found and did. All counts are of this start.
@@ -36,7 +54,7 @@ pub struct Recovery {
     pub unlinks_finished: usize,
     /// Keys of files that were not made yet.
     pub never_made: usize,
-    /// What was lost.
+    /// What was lost, but for what an operator took.
     pub damage: Vec<Damage>,
 }
 
@@ -47,20 +65,40 @@ pub(crate) struct Findings {
     /// Ranges that surviving records claim, with their logs.
     pub(crate) ranges: Vec<(Range, String)>,
     /// Records that may be lost: the logs seen since are known to be whole.
-    pub(crate) hidden: Vec<(String, BTreeSet<String>)>,
+    pub(crate) hidden: Vec<(Damage, BTreeSet<String>)>,
     /// Whether there are any: then nobody knows what is claimed.
     pub(crate) has_hidden: bool,
+    /// Keys of losses that were taken, and whether they were found again.
+    pub(crate) accepted: BTreeMap<Vec<u8>, bool>,
 }
 
 impl Findings {
-    pub(crate) fn damage(&mut self, log: &str, reason: String) {
+    pub(crate) fn damage(&mut self, log: &str, found: Damage) {
         let damage = Damage {
             log: Some(log.to_owned()),
-            reason,
+            ..found
         };
         if !self.report.damage.contains(&damage) {
             self.report.damage.push(damage);
         }
+    }
+
+    /// Leaves out what an operator took: only what is lost since then is told.
+    pub(crate) fn leave_accepted(&mut self, damage: &mut Vec<Damage>) {
+        damage.retain(|damage| {
+            let found = damage.accepted_key();
+            let found = found.and_then(|key| self.accepted.get_mut(&key));
+            let is_accepted = found.is_some();
+            if let Some(is_met) = found {
+                *is_met = true;
+                tracing::warn!(
+                    log = damage.log,
+                    reason = damage.reason,
+                    "lost, as accepted"
+                );
+            }
+            !is_accepted
+        });
     }
 
     pub(crate) fn saw(&mut self, record: &Record) {
@@ -70,13 +108,14 @@ impl Findings {
     }
 }
 
-pub(crate) fn lost(id: SegmentId, bad: &Bad) -> String {
-    match bad {
+pub(crate) fn lost(id: SegmentId, bad: &Bad) -> Damage {
+    let reason = match bad {
         Bad {
             start: 0, end: 0, ..
         } => format!("{id} is gone"),
         Bad { start, end, .. } => format!("{id} is damaged from byte {start} to {end}"),
-    }
+    };
+    Damage::of(id, reason)
 }
 
 /// The logs whose records claim bytes that are bad.

@@ -35,6 +35,7 @@
 //! more, and the process must end. Must never acknowledge before the syncs, list a folder to find
 //! work, or hand out bytes that were not checked on this read or kept since.
 
+mod accept;
 mod audit;
 mod body;
 mod book;

@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use billet_segment::{
-    Bad, DAMAGE_PREFIX, Event, FileKind, Frame, HEAD_PREFIX, HELD_PREFIX, Head, HeldClaim, Pair,
-    Plane, Record, SEGMENT_PREFIX, Scan, SegmentId, SegmentRow, State, damage_key, judge_catalog,
-    judge_data, name_after, parse_held_key, scan_file,
+    ACCEPTED_PREFIX, Bad, DAMAGE_PREFIX, Event, FileKind, Frame, HEAD_PREFIX, HELD_PREFIX, Head,
+    HeldClaim, Pair, Plane, Record, SEGMENT_PREFIX, Scan, SegmentId, SegmentRow, State, damage_key,
+    judge_catalog, judge_data, name_after, parse_held_key, scan_file,
 };
 
 use crate::book::{Account, Draft};
@@ -48,9 +48,13 @@ impl Store {
             unclosed.push(self.recover_data(*id, &mut findings)?);
         }
         self.name_hidden(&mut findings)?;
+        let mut damage = std::mem::take(&mut findings.report.damage);
+        findings.leave_accepted(&mut damage);
+        findings.report.damage = damage;
         self.note_damage(&findings.report.damage, findings.has_hidden);
         self.close_found(unclosed, &mut findings)?;
         self.check_heads(&mut findings)?;
+        self.forget_accepted(&findings)?;
         for damage in &findings.report.damage {
             tracing::error!(log = damage.log, reason = damage.reason, "lost");
         }
@@ -87,6 +91,8 @@ impl Store {
             }
         }
         self.load_shipping(&mut accounts)?;
+        let accepted = self.all(ACCEPTED_PREFIX)?.into_iter();
+        findings.accepted = accepted.map(|(key, _)| (key, false)).collect();
         let damaged = self.all(DAMAGE_PREFIX)?;
         self.with_book(|book| {
             book.accounts = accounts;
@@ -126,11 +132,11 @@ impl Store {
                 Some(found) => format!("{path} has {found} bytes of {bytes}"),
                 None => format!("{path} is gone"),
             };
-            let logs = self.claimants(id)?;
+            let (logs, found) = (self.claimants(id)?, Damage::of(id, reason));
             logs.iter()
-                .for_each(|log| findings.damage(log, reason.clone()));
+                .for_each(|log| findings.damage(log, found.clone()));
             if logs.is_empty() {
-                findings.report.damage.push(Damage { log: None, reason });
+                findings.report.damage.push(found);
             }
         }
         Ok(())
@@ -300,8 +306,12 @@ impl Store {
             return Ok(());
         }
         if record.seq != seq + 1 || record.prev != commit {
-            let reason = format!("no chain of commits from {seq} to {}", record.seq);
-            findings.damage(&record.log, reason);
+            let found = Damage {
+                log: None,
+                segment: None,
+                reason: format!("no chain of commits from {seq} to {}", record.seq),
+            };
+            findings.damage(&record.log, found);
         }
         let mut draft = Draft::default();
         draft.apply(record, frame.cid, frame.end(), |key| self.value(key))?;
@@ -315,10 +325,7 @@ impl Store {
             findings.hidden.push((lost(id, bad), BTreeSet::new()));
             findings.has_hidden = true;
         } else if bad.end == 0 {
-            findings.report.damage.push(Damage {
-                log: None,
-                reason: lost(id, bad),
-            });
+            findings.report.damage.push(lost(id, bad));
         }
     }
 
@@ -339,24 +346,20 @@ impl Store {
                 break;
             }
         }
-        for (reason, seen) in std::mem::take(&mut findings.hidden) {
+        for (found, seen) in std::mem::take(&mut findings.hidden) {
             let unseen: Vec<_> = logs.iter().filter(|log| !seen.contains(*log)).collect();
             // A log that had its only commits there is not even known by name.
-            let damage = Damage {
-                log: None,
-                reason: reason.clone(),
-            };
-            findings.report.damage.push(damage);
+            findings.report.damage.push(found.clone());
             unseen
                 .iter()
-                .for_each(|log| findings.damage(log, reason.clone()));
+                .for_each(|log| findings.damage(log, found.clone()));
         }
         Ok(())
     }
 
     fn note_damage(&self, damage: &[Damage], has_hidden: bool) {
         self.with_book(|book| {
-            for Damage { log, reason } in damage {
+            for Damage { log, reason, .. } in damage {
                 book.has_lost_blocks = true;
                 let unknown = has_hidden.then_some(UNKNOWN_LOG);
                 if let Some(log) = log.as_deref().or(unknown) {
@@ -448,6 +451,7 @@ impl Store {
                     let reason = format!("its newest commit {} is in no segment", head.commit);
                     damage.push(Damage {
                         log: Some(log.to_owned()),
+                        segment: Some(head.segment),
                         reason,
                     });
                 }
@@ -455,28 +459,11 @@ impl Store {
                 read => read?,
             }
         }
+        findings.leave_accepted(&mut damage);
         self.note_damage(&damage, false);
         damage.retain(|damage| !findings.report.damage.contains(damage));
         findings.report.damage.extend(damage);
         Ok(())
-    }
-
-    /// Lets a damaged log (or, by the empty name, unknown ones) be written again: somebody looked
-    /// and takes the loss. Whether there was anything to forgive. What is lost stays `Corrupt`
-    /// until the next start.
-    ///
-    /// # Errors
-    /// `Full`, `Fatal`.
-    pub fn forgive(&self, log: &str) -> Result<bool, StoreError> {
-        self.check_alive()?;
-        if !self.book().damaged.contains_key(log) {
-            return Ok(false);
-        }
-        self.kv
-            .batch(&[(damage_key(log), None)])
-            .map_err(|error| self.batch_error(error))?;
-        self.with_book(|book| book.damaged.remove(log));
-        Ok(true)
     }
 
     /// All rows under a prefix, those newer than the table counted in.

@@ -286,3 +286,23 @@ fn a_loss_that_was_taken_lets_the_log_go_on() {
     );
     put(&store, "b", "and on").unwrap();
 }
+
+#[test]
+fn a_taken_loss_of_an_unclosed_file_stays_taken() {
+    for plane in [Plane::Data, Plane::Catalog] {
+        let sim = unclosed();
+        sim.meddle(&car(&sim, plane), None);
+        let store = open(&sim, &small(1 << 20));
+        let damaged = store.damaged();
+        assert!(!damaged.is_empty());
+        for (log, _) in &damaged {
+            assert_eq!(store.forgive(log), Ok(true));
+        }
+        drop(store);
+        for text in ["goes on", "and on"] {
+            let store = open(&sim, &small(1 << 20));
+            assert_eq!(store.damaged(), [], "{plane:?}");
+            put(&store, "b", text).unwrap();
+        }
+    }
+}

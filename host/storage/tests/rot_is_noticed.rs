@@ -152,6 +152,46 @@ fn a_closed_file_that_is_gone_or_short_is_told() {
     }
 }
 
+fn is_refused(store: &std::sync::Arc<billet_storage::Store>, name: &str) -> bool {
+    matches!(put(store, name, "no"), Err(StoreError::Unavailable(_)))
+}
+
+#[test]
+fn a_taken_loss_of_a_closed_file_stays_taken() {
+    let origin = closed();
+    let cars = paths(&origin, FileKind::Car);
+    for (_, path) in &cars {
+        let (_, other) = cars.iter().find(|(_, other)| other != path).unwrap();
+        let bytes = origin.read(path).unwrap();
+        for left in [None, Some(bytes[..bytes.len() - 1].to_vec())] {
+            let sim = origin.image(billet_storage::sim::Survivors::All);
+            sim.meddle(path, left.clone());
+            let store = open(&sim, &small(1 << 20));
+            assert!(is_refused(&store, "one") && is_refused(&store, "two"));
+            assert_eq!(store.forgive("one"), Ok(true));
+            drop(store);
+            for start in 0..3 {
+                let store = open(&sim, &small(1 << 20));
+                let told = &store.recovery().damage;
+                let logs: Vec<_> = told.iter().map(|one| one.log.as_deref()).collect();
+                assert!(logs.contains(&Some("two")) && !logs.contains(&Some("one")));
+                assert!(is_refused(&store, "two"), "start {start}");
+                if start > 0 {
+                    put(&store, "one", &format!("goes on {start}")).unwrap();
+                }
+            }
+            // Another file of the same log is another loss, and so is the same one lost again.
+            let image = sim.image(billet_storage::sim::Survivors::All);
+            image.meddle(other, None);
+            assert!(is_refused(&open(&image, &small(1 << 20)), "one"));
+            sim.meddle(path, Some(bytes.clone()));
+            put(&open(&sim, &small(1 << 20)), "one", "it came back").unwrap();
+            sim.meddle(path, left);
+            assert!(is_refused(&open(&sim, &small(1 << 20)), "one"));
+        }
+    }
+}
+
 #[test]
 fn a_planted_file_is_found_by_the_audit_and_by_nothing_else() {
     let sim = closed();
