@@ -1,5 +1,6 @@
 //! A check whose reader went away ends with the status of damage once it came upon any, and never
-//! with that of a whole store; a list may be left early.
+//! with that of a whole store, nor does an export that was not read to its end; a list may be left
+//! early.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,6 +16,7 @@ mod carry;
 #[path = "support/look.rs"]
 mod look;
 
+use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -36,6 +38,29 @@ fn unread(store: &Path, arguments: &[&str], both: bool) -> i32 {
     status.code().unwrap()
 }
 
+/// An export whose reader goes away after a byte.
+fn left_early(store: &Path, folder: &Path) {
+    let pipe = folder.join("pipe");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let path = pipe.clone();
+    let reader = std::thread::spawn(move || {
+        let mut pipe = std::fs::File::open(path).unwrap();
+        pipe.read_exact(&mut [0]).unwrap();
+    });
+    ends(
+        1,
+        store,
+        &["export", "photos", "-o", pipe.to_str().unwrap()],
+    );
+    reader.join().unwrap();
+}
+
 #[test]
 fn a_check_that_nobody_reads_does_not_end_well() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
@@ -48,6 +73,8 @@ fn a_check_that_nobody_reads_does_not_end_well() {
     let mut client = daemon.client();
     put(&mut client, "/photos", b"");
     put(&mut client, "/photos/key", &content(10_000));
+    // More than a pipe takes.
+    put(&mut client, "/photos/long", &content(1_000_000));
     drop(client);
     let file = file.to_str().unwrap();
     ends(0, &store, &["export", "photos", "-o", file]);
@@ -66,6 +93,7 @@ fn a_check_that_nobody_reads_does_not_end_well() {
         }
     };
     assert_eq!(unread(&store, &["fsck"], true), 1, "of a daemon");
+    left_early(&store, folder.path());
     assert!(daemon.terminate().unwrap().success());
     every(1);
     assert_eq!(unread(&store, &["bucket", "ls"], true), 0);

@@ -266,9 +266,9 @@ impl Printer {
     }
 
     /// What it means that no more can be written. Whoever reads a list may have enough of it,
-    /// which is no failure; a check has no good end that nobody read.
+    /// which is no failure; a check has no good end that nobody read, and bytes are whole or not.
     fn stopped(&self, error: &std::io::Error) -> Result<ExitCode, Failure> {
-        if error.kind() == ErrorKind::BrokenPipe && !self.is_check {
+        if error.kind() == ErrorKind::BrokenPipe && !self.is_check && self.raw.is_none() {
             return Ok(ExitCode::SUCCESS);
         }
         Err(Failure {
