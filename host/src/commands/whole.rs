@@ -15,6 +15,8 @@ use super::look::Print;
 
 /// Bytes of a name that nobody else has.
 const UNIQUE_BYTES: usize = 8;
+/// Links that are followed one after the other.
+const LINKS_MAX: usize = 40;
 
 /// Has a file written beside its place, and puts it there when it is whole and synced. What is no
 /// file, such as a pipe, is written as it is.
@@ -26,19 +28,40 @@ pub(super) fn write_whole(
     work: impl FnOnce(Print) -> Result<ExitCode, String>,
 ) -> Result<ExitCode, String> {
     let failed = |error: Error| format!("{}: {error}", path.display());
-    // A link stays one, and what it leads to is replaced.
-    let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    if target.metadata().is_ok_and(|found| !found.is_file()) {
-        let file = File::options().write(true).open(&target).map_err(failed)?;
-        return work(Print::Raw(Box::new(BufWriter::new(file))));
-    }
+    // A link stays one, and what it leads to is replaced, or made.
+    let target = path.canonicalize().unwrap_or_else(|_| leads_to(path));
+    let found = match target.metadata() {
+        Ok(found) if !found.is_file() => {
+            let file = File::options().write(true).open(&target).map_err(failed)?;
+            return work(Print::Raw(Box::new(BufWriter::new(file))));
+        }
+        Ok(found) => Some(found.permissions()),
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => return Err(failed(error)),
+    };
     let part = Part::beside(&target).map_err(failed)?;
+    if let Some(permissions) = found {
+        part.file.set_permissions(permissions).map_err(failed)?;
+    }
     let out = part.file.try_clone().map_err(failed)?;
     let done = work(Print::Raw(Box::new(BufWriter::new(out))))?;
     if done == ExitCode::SUCCESS {
         part.keep(&target).map_err(failed)?;
     }
     Ok(done)
+}
+
+/// Where links lead to nothing: what they name. What is there but has no such path, as a pipe that
+/// is standard output, is left to the system.
+fn leads_to(path: &Path) -> PathBuf {
+    let mut target = path.to_owned();
+    for _ in 0..LINKS_MAX {
+        match target.read_link() {
+            Ok(named) if !target.exists() => target = target.with_file_name(named),
+            _ => break,
+        }
+    }
+    target
 }
 
 /// A file under way; it is gone with this unless it is kept.
@@ -172,6 +195,22 @@ mod tests {
     }
 
     #[test]
+    fn what_takes_the_place_of_a_file_has_its_mode() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let mode = || path.metadata().unwrap().permissions().mode() & 0o777;
+        std::fs::write(&path, b"before").unwrap();
+        for before in [0o600, 0o640, 0o444] {
+            std::fs::set_permissions(&path, PermissionsExt::from_mode(before)).unwrap();
+            let done = write_whole(&path, |_| Ok(ExitCode::SUCCESS));
+            assert_eq!(done, Ok(ExitCode::SUCCESS));
+            assert_eq!(std::fs::read(&path).unwrap(), b"");
+            assert_eq!(mode(), before);
+        }
+    }
+
+    #[test]
     fn links_and_what_is_no_file_stay_what_they_are() {
         let folder = tempfile::tempdir().unwrap();
         let (path, link) = (folder.path().join("file"), folder.path().join("link"));
@@ -185,9 +224,18 @@ mod tests {
                 Ok(ExitCode::SUCCESS)
             })
         };
-        assert_eq!(write(&link), Ok(ExitCode::SUCCESS));
-        assert!(link.is_symlink());
-        assert_eq!(std::fs::read(&path).unwrap(), b"after");
+        for _ in 0..2 {
+            assert_eq!(write(&link), Ok(ExitCode::SUCCESS));
+            assert!(link.is_symlink());
+            assert_eq!(std::fs::read(&path).unwrap(), b"after");
+            // The second time there is nothing where it leads to.
+            std::fs::remove_file(&path).unwrap();
+        }
+        let (one, other) = (folder.path().join("one"), folder.path().join("other"));
+        std::os::unix::fs::symlink(&one, &other).unwrap();
+        std::os::unix::fs::symlink("other", &one).unwrap();
+        assert!(write(&one).is_err(), "a circle");
+        assert!(one.is_symlink() && other.is_symlink());
         assert_eq!(write(Path::new("/dev/null")), Ok(ExitCode::SUCCESS));
         assert!(!Path::new("/dev/null").is_file());
         assert!(write(folder.path()).is_err(), "a folder");
