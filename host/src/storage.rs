@@ -20,6 +20,25 @@ pub(crate) struct Storage {
     store: Arc<Store>,
     committer: Mutex<Option<Committer>>,
     fatal: watch::Sender<Option<String>>,
+    home: Home,
+}
+
+/// What a bucket has that is made here and not by a request.
+#[derive(Debug, Clone)]
+pub(crate) struct Home {
+    /// The region of the settings.
+    pub(crate) region: String,
+    /// The space of the settings.
+    pub(crate) space: String,
+}
+
+impl Home {
+    fn of(settings: &Settings) -> Self {
+        Self {
+            region: settings.region.clone(),
+            space: settings.space.clone(),
+        }
+    }
 }
 
 impl Storage {
@@ -48,6 +67,7 @@ impl Storage {
             store,
             committer: Mutex::new(Some(committer.map_err(thread)?)),
             fatal,
+            home: Home::of(settings),
         })
     }
 
@@ -65,7 +85,13 @@ impl Storage {
             store: Store::open(config(settings), effects)?,
             committer: Mutex::new(None),
             fatal: watch::Sender::new(None),
+            home: Home::of(settings),
         })
+    }
+
+    /// What a bucket has that is made here and not by a request.
+    pub(crate) const fn home(&self) -> &Home {
+        &self.home
     }
 
     /// The store itself. Its calls may block, but those that say `now`.

@@ -20,7 +20,7 @@ use crate::bindings::exports::billet::bucket::changes::{CreateBucket, ImportRoot
 use crate::bindings::exports::billet::bucket::objects::Refusal;
 use crate::metrics::Metrics;
 use crate::mst::{Lost, Mst};
-use crate::storage::Storage;
+use crate::storage::{Home, Storage};
 
 /// Bytes of blocks that are staged at once; so many are written at once and not kept in memory.
 const STAGE_BYTES: usize = 8 << 20;
@@ -34,8 +34,6 @@ pub(crate) struct Import {
     pub(crate) name: String,
     /// Canonical id of the owner, and the name for display.
     pub(crate) owner: (String, String),
-    pub(crate) region: String,
-    pub(crate) space: String,
 }
 
 /// What came of an import.
@@ -54,7 +52,7 @@ pub(crate) struct Target<'a> {
     pub(crate) metrics: &'a Arc<Metrics>,
 }
 
-/// Makes a bucket of a file.
+/// Makes a bucket of a file, in the region and the space of whoever has the store.
 ///
 /// # Errors
 /// `Damaged` after faults were told, `Refused` when there is such a bucket; there is no new one.
@@ -67,6 +65,10 @@ pub(crate) async fn import(
     fault: Faults,
 ) -> Result<Imported, CarryError> {
     check_name(&bucket.name)?;
+    if bucket.owner.1.is_empty() {
+        let text = "nobody has an empty name: leave --owner out for the default owner";
+        return Err(CarryError::Refused(text.to_owned()));
+    }
     refuse_existing(target.mst, &bucket.name).await?;
     let verified = verify_archive(inspector, path, Arc::clone(&progress), fault).await?;
     let (checked, archive) = verified;
@@ -78,21 +80,22 @@ pub(crate) async fn import(
         [root, ref state @ ..] => (root, state.first().copied()),
         [] => return Err(CarryError::Damaged("no root".to_owned())),
     };
-    let space = bucket.space.clone();
+    let Home { region, space } = target.storage.home().clone();
+    let stored_in = space.clone();
     progress.begin(checked.bytes);
     let kept = Arc::<Kept>::default();
     let feeding = Arc::clone(&kept);
     let fed = target
         .storage
-        .run(move |store| feed(store, &archive, &space, &progress, &feeding));
+        .run(move |store| feed(store, &archive, &stored_in, &progress, &feeding));
     let fed = keeping(target.storage.store(), &kept, fed).await;
     fed.map_err(|error| CarryError::Failed(format!("the store: {error:?}")))?;
     let op = Op::ImportRoot(ImportRoot {
         bucket: CreateBucket {
             owner: bucket.owner.0,
             owner_name: bucket.owner.1,
-            region: bucket.region,
-            space: bucket.space,
+            region,
+            space,
         },
         root: root.to_bytes().to_vec(),
         state: state.map(|state| state.to_bytes().to_vec()),

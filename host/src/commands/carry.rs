@@ -210,13 +210,10 @@ pub(super) fn import(import: ImportFile) -> Result<ExitCode, String> {
     };
     let path = import.file.canonicalize();
     let path = path.map_err(|error| format!("{}: {error}", import.file.display()))?;
-    let config = super::look::config(&import.flags)?;
     let owner = import.owner.unwrap_or_else(|| OWNER_DEFAULT.to_owned());
     let bucket = Import {
         name,
         owner: (owner_id(&owner), owner),
-        region: config.text("region").to_owned(),
-        space: config.text("space").to_owned(),
     };
     look(
         import.flags,

@@ -35,9 +35,7 @@ pub fn file(folder: &Path) -> PathBuf {
 /// Asks for an import; the connection on which the answer has begun, or none where there were
 /// enough questions.
 pub fn ask(store: &Path, file: &Path, bucket: &str) -> Option<UnixStream> {
-    let import = serde_json::json!({
-        "name": bucket, "owner": ["id", "name"], "region": "us-east-1", "space": "",
-    });
+    let import = serde_json::json!({"name": bucket, "owner": ["id", "name"]});
     let request = serde_json::json!({"request": "import", "path": file, "bucket": import});
     let request = format!("{request}\n");
     let length = request.len();
