@@ -18,6 +18,7 @@ use super::{
 use crate::apply;
 use crate::bindings::exports::billet::bucket::changes::{CreateBucket, ImportRoot, Op};
 use crate::bindings::exports::billet::bucket::objects::Refusal;
+use crate::inspect::Failure;
 use crate::metrics::Metrics;
 use crate::mst::{Lost, Mst};
 use crate::storage::{Home, Storage};
@@ -89,7 +90,7 @@ pub(crate) async fn import(
         .storage
         .run(move |store| feed(store, &archive, &stored_in, &progress, &feeding));
     let fed = keeping(target.storage.store(), &kept, fed).await;
-    fed.map_err(|error| CarryError::Failed(format!("the store: {error:?}")))?;
+    fed.map_err(|error| failed(Failure::from(error)))?;
     let op = Op::ImportRoot(ImportRoot {
         bucket: CreateBucket {
             owner: bucket.owner.0,
@@ -111,12 +112,22 @@ pub(crate) async fn import(
             checked,
         }),
         Err(Refusal::BucketExists(_)) => Err(exists()),
-        Err(refusal) => Err(CarryError::Refused(format!("not imported: {refusal:?}"))),
+        Err(refusal) => Err(failed(Failure::from(refusal))),
     }
 }
 
 fn lost() -> CarryError {
     CarryError::Failed("the instance ended: the bucket may have been made".to_owned())
+}
+
+/// Why the store did not take it, in words for people.
+fn failed(Failure { text, is_damage }: Failure) -> CarryError {
+    let text = format!("nothing was imported: {text}");
+    if is_damage {
+        CarryError::Damaged(text)
+    } else {
+        CarryError::Failed(text)
+    }
 }
 
 fn exists() -> CarryError {
@@ -276,6 +287,15 @@ mod tests {
         };
         assert_eq!(commit(vec![left]), Err(StoreError::NotFound));
         assert!(commit(kept.claims()).is_ok());
+    }
+
+    #[test]
+    fn a_full_disk_is_told_in_words() {
+        use crate::bindings::billet::store::types;
+        let full = failed(Failure::from(types::StoreError::Full)).to_string();
+        assert_eq!(full, "nothing was imported: no room on the disk");
+        let full = failed(Failure::from(Refusal::Store(types::StoreError::Full))).to_string();
+        assert_eq!(full, "nothing was imported: no room on the disk");
     }
 
     #[test]
