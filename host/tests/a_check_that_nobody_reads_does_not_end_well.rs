@@ -1,6 +1,6 @@
 //! A check whose reader went away ends with the status of damage once it came upon any, and never
 //! with that of a whole store, nor does an export that was not read to its end; a list may be left
-//! early.
+//! early, and an import that was done stays one.
 
 #![allow(
     clippy::unwrap_used,
@@ -96,6 +96,12 @@ fn a_check_that_nobody_reads_does_not_end_well() {
     left_early(&store, folder.path());
     assert!(daemon.terminate().unwrap().success());
     every(1);
+    let (import, bucket) = (
+        ["import", file, "--bucket", "copy"],
+        ["bucket", "root", "copy"],
+    );
+    assert_eq!(unread(&store, &import, true), 0);
+    ends(0, &store, &bucket);
     assert_eq!(unread(&store, &["bucket", "ls"], true), 0);
 
     // A byte of the one leaf.

@@ -103,7 +103,7 @@ pub(super) fn look_with(
 ///
 /// # Errors
 /// A sentence that says what to do.
-pub(super) fn config(flags: &LookFlags) -> Result<Config, String> {
+fn config(flags: &LookFlags) -> Result<Config, String> {
     resolve(ConfigFlags {
         config: flags.config.clone(),
         data_dir: flags.data_dir.clone(),
@@ -202,6 +202,8 @@ struct Printer {
     is_check: bool,
     /// Whether a line of a check told of damage.
     has_damage: bool,
+    /// Whether a line told that a bucket was made, which stands whoever reads it.
+    has_made: bool,
 }
 
 impl Printer {
@@ -219,6 +221,7 @@ impl Printer {
             raw,
             is_check,
             has_damage: false,
+            has_made: false,
         }
     }
 
@@ -228,6 +231,7 @@ impl Printer {
         }
         let value: Value = serde_json::from_slice(line)?;
         self.has_damage |= tells_damage(&value);
+        self.has_made |= value.get("verdict").and_then(Value::as_str) == Some("imported");
         match &mut self.table {
             _ if self.json => self.json(line),
             Some((table, view)) => (view.rows)(&value)
@@ -268,11 +272,17 @@ impl Printer {
     /// What it means that no more can be written. Whoever reads a list may have enough of it,
     /// which is no failure; a check has no good end that nobody read, and bytes are whole or not.
     fn stopped(&self, error: &std::io::Error) -> Result<ExitCode, Failure> {
-        if error.kind() == ErrorKind::BrokenPipe && !self.is_check && self.raw.is_none() {
+        let is_list = !self.is_check && self.raw.is_none();
+        if error.kind() == ErrorKind::BrokenPipe && (is_list || self.has_made) {
             return Ok(ExitCode::SUCCESS);
         }
+        let made = if self.has_made {
+            "the bucket was made; "
+        } else {
+            ""
+        };
         Err(Failure {
-            text: format!("writing the answer: {error}"),
+            text: format!("{made}writing the answer: {error}"),
             is_damage: self.has_damage,
         })
     }
