@@ -110,6 +110,11 @@ fn a_carried_bucket_keeps_its_root() {
     assert_eq!(root(&store, "copy"), first);
     check(&mut client, "copy");
 
+    // A bucket may be called as a file is.
+    ends(0, &store, &["import", file, "--bucket", "copy.car"]);
+    ends(0, &store, &["verify", "copy.car"]);
+    ends(1, &store, &["verify", "nothing.car"]);
+
     replaced_whole(&store, &folder.path().join("before"), &first);
 
     // An older root can still be taken out; it is a tree without a state.

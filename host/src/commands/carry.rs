@@ -183,17 +183,21 @@ pub(super) fn verify(verify: Verify) -> Result<ExitCode, String> {
         let work = async move |out: &Out| check_file(Path::new(&target), out).await;
         return offline(flags.json, work, Print::Check(CHECKED));
     }
-    let bucket = target;
-    look(
+    let bucket = target.clone();
+    let done = look(
         flags,
         Request::Verify { bucket, root },
         Print::Check(CHECKED),
-    )
+    );
+    done.map_err(|text| match target.ends_with(".car") {
+        true => format!("there is no file {target} here, and as a bucket: {text}"),
+        false => text,
+    })
 }
 
-/// Whether a file is meant, and no bucket.
+/// Whether a file is meant, and no bucket, whose name may end as a file's does.
 fn is_file(target: &str) -> bool {
-    target.contains('/') || target.ends_with(".car") || Path::new(target).is_file()
+    target.contains('/') || Path::new(target).is_file()
 }
 
 /// `billet import`.
