@@ -13,10 +13,13 @@
 #[path = "support/carry.rs"]
 mod carry;
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::process::Command;
 
 use billet_client::daemon::Daemon;
-use carry::{ends, put};
+use carry::{billet, ends, put};
 
 #[test]
 fn an_import_has_the_settings_of_whoever_answers() {
@@ -34,6 +37,21 @@ fn an_import_has_the_settings_of_whoever_answers() {
     let settings = ["--set", "region=eu-west-1", "--set", "space=elsewhere"];
     let mut daemon = Daemon::start(program, &other, &settings).unwrap();
     ends(1, &other, &["import", file, "--owner", ""]);
+    let unreadable = folder.path().join(OsStr::from_bytes(b"photos\xff.car"));
+    std::fs::copy(file, &unreadable).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_billet"));
+    command.arg("import").arg(&unreadable);
+    command
+        .args(["--bucket", "photos", "--data-dir"])
+        .arg(&other);
+    let output = command.env_remove("BILLET_CONFIG").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains(".car: the path is no UTF-8"), "{said}");
+    let output = billet(&other, &["import", "/", "--bucket", "photos"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("billet: /: "), "{said}");
     ends(0, &other, &["import", file]);
     check(&other, "photos", "eu-west-1", "elsewhere");
     assert!(daemon.terminate().unwrap().success());

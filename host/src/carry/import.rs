@@ -71,8 +71,11 @@ pub(crate) async fn import(
         return Err(CarryError::Refused(text.to_owned()));
     }
     refuse_existing(target.mst, &bucket.name).await?;
-    let verified = verify_archive(inspector, path, Arc::clone(&progress), fault).await?;
-    let (checked, archive) = verified;
+    let verified = verify_archive(inspector, path, Arc::clone(&progress), fault).await;
+    let (checked, archive) = verified.map_err(|error| match error {
+        CarryError::Io(error) => CarryError::Failed(format!("{}: {error}", path.display())),
+        error => error,
+    })?;
     if checked.faults > 0 {
         let text = format!("{} faults: nothing was imported", checked.faults);
         return Err(CarryError::Damaged(text));

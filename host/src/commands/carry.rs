@@ -214,6 +214,11 @@ pub(super) fn import(import: ImportFile) -> Result<ExitCode, String> {
     };
     let path = import.file.canonicalize();
     let path = path.map_err(|error| format!("{}: {error}", import.file.display()))?;
+    if path.to_str().is_none() {
+        // Whoever answers is asked in JSON.
+        let path = path.display();
+        return Err(format!("{path}: the path is no UTF-8: rename what is not"));
+    }
     let owner = import.owner.unwrap_or_else(|| OWNER_DEFAULT.to_owned());
     let bucket = Import {
         name,
