@@ -261,13 +261,16 @@ fn assemble(
             config.insert(name, list.join(","));
         }
     }
+    let network = effects.network.get();
+    if network.is_some_and(|network| network.settle_max().is_some()) {
+        config.insert("network", "true".to_owned());
+    }
     let front = Arc::new(Front {
         mst: Arc::new(mst),
         credentials,
         config,
     });
     let limits = settings.limits.clone();
-    let network = effects.network.get();
     Listener {
         page: network.map(|network| IdentityPage::new(network.agent(), &settings.domains)),
         pools: Pools::new(

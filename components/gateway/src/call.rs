@@ -130,7 +130,7 @@ impl Call {
         bucket: &Bucket,
         op: Op,
     ) -> Result<std::result::Result<Change, Refusal>> {
-        let level = durable::wanted(&self.head, bucket)?;
+        let level = durable::wanted(&self.head, bucket, self.settings)?;
         let done = match apply(&bucket.name, vec![op]).await.pop() {
             Some(Ok(done)) => done,
             Some(Err(refusal)) => return Ok(Err(refusal)),

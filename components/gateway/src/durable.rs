@@ -1,12 +1,13 @@
 //! How safe an answered change is: the level that the request or its bucket asks for. It must
 //! never report a level that was not reached.
 
-use billet_s3::S3Error;
 use billet_s3::head::RequestHead;
+use billet_s3::{Code, S3Error};
 
 use crate::bindings::billet::bucket::types::Bucket;
 use crate::bindings::billet::store::durability::{self, Level};
 use crate::refusal::{self, Result};
+use crate::settings::Settings;
 
 /// The header that asks for a level and tells it.
 pub(crate) const HEADER: &str = "x-billet-durability";
@@ -21,8 +22,19 @@ pub(crate) fn name(level: Level) -> &'static str {
     }
 }
 
-/// The level to reach: the request's, else the bucket's, else `local`.
-pub(crate) fn wanted(head: &RequestHead, bucket: &Bucket) -> Result<Level> {
+/// The level to reach: the request's, else the bucket's, else `local`. One that this host can never
+/// reach is refused, before anything is stored: a client would only try again.
+pub(crate) fn wanted(head: &RequestHead, bucket: &Bucket, settings: &Settings) -> Result<Level> {
+    let level = asked(head, bucket)?;
+    if level == Level::Network && !settings.has_network {
+        return Err(S3Error::new(Code::NotImplemented)
+            .message("This host has no network to store a change on.")
+            .into());
+    }
+    Ok(level)
+}
+
+fn asked(head: &RequestHead, bucket: &Bucket) -> Result<Level> {
     if let Some(text) = head.once(HEADER)? {
         return parse(text).ok_or_else(|| {
             let message = "x-billet-durability must be local or network";

@@ -27,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) policy: AuthPolicy,
     /// How long a client may hear nothing of an answer that takes long, in milliseconds.
     pub(crate) keep_alive_ms: u64,
+    /// Whether a change can be stored on the network at all.
+    pub(crate) has_network: bool,
 }
 
 impl Settings {
@@ -46,6 +48,7 @@ impl Settings {
                 regions: vec![region.clone()],
                 hosts: list("hosts"),
             },
+            has_network: config::get("network").is_some(),
             keep_alive_ms: keep_alive_ms.unwrap_or(DEFAULT_KEEP_ALIVE_MS),
             region,
         }

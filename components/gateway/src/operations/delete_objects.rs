@@ -22,7 +22,7 @@ pub(crate) async fn handle(call: &Call, body: Body) -> Result<Reply> {
         return Err(checksum::missing().into());
     }
     let bucket = call.own_bucket().await?;
-    let level = durable::wanted(&call.head, &bucket)?;
+    let level = durable::wanted(&call.head, &bucket, call.settings)?;
     let document = body
         .document(&call.head, &call.identity, DELETE_BODY_MAX_BYTES)
         .await?;

@@ -17,7 +17,7 @@ pub(crate) async fn handle(call: &Call, asked: PutObject, body: Body) -> Result<
     let bucket = call.own_bucket().await?;
     let conditions = write_conditions::early(call, &bucket, asked.condition).await?;
     // A level that does not exist is refused before the body is read.
-    durable::wanted(&call.head, &bucket)?;
+    durable::wanted(&call.head, &bucket, call.settings)?;
     let keep = promise.algorithm().unwrap_or(Algorithm::Crc64Nvme);
     let stored = body
         .store(&bucket.space, &call.identity, &promise, keep)

@@ -16,7 +16,7 @@ pub(crate) async fn handle(call: &Call, asked: UploadPart, body: Body) -> Result
     let bucket = call.own_bucket().await?;
     let found = upload::find(call, &bucket, &asked.upload_id).await?;
     let keep = upload::algorithm(&found, promise.algorithm())?;
-    durable::wanted(&call.head, &bucket)?;
+    durable::wanted(&call.head, &bucket, call.settings)?;
     let stored = body
         .store(&bucket.space, &call.identity, &promise, keep)
         .await?;
