@@ -32,7 +32,13 @@ impl journal::Guest for Adapter {
             return Ok(heads);
         }
         for log in logs::names(after.as_deref()).await? {
-            match newest(&log).await {
+            let is_remembered = memory::is_remembered(&log);
+            let head = newest(&log).await;
+            if !is_remembered {
+                // What is only listed must not stand in the way of what is used.
+                memory::set_glanced(&log);
+            }
+            match head {
                 // A folder whose first record was never linked is no log yet.
                 Ok(head) => heads.extend(head),
                 // Whoever asks for the log itself is told; the others are there all the same.

@@ -4,10 +4,10 @@
 //! claim that vanishes was never committed. Must never be borrowed across an await.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use billet_plain::{Claims, Environment, Journal, KeyPair};
+use billet_plain::{Claims, Environment, Journal, Journals, KeyPair};
 
 use crate::bindings::billet::store::types::StoreError;
 use crate::bindings::wasi::cli::environment::get_environment;
@@ -15,9 +15,6 @@ use crate::bindings::wasi::clocks::{monotonic_clock, system_clock};
 use crate::bindings::wasi::filesystem::preopens::get_directories;
 use crate::bindings::wasi::filesystem::types::{Descriptor, ErrorCode};
 use crate::bindings::wasi::random::random::get_random_u64;
-
-/// How many logs are remembered.
-const JOURNALS_MAX: usize = 64;
 
 /// How many folders are known to be durable before all are looked at anew.
 const FOLDERS_MAX: usize = 4096;
@@ -31,17 +28,8 @@ const CLAIMS_RETRY_MS: u32 = 1000;
 #[derive(Default)]
 struct Memory {
     claims: Claims,
-    journals: BTreeMap<String, Remembered>,
-    /// Counts uses of journals, to tell which one was left alone longest.
-    uses: u64,
+    journals: Journals,
     durable: BTreeSet<String>,
-}
-
-struct Remembered {
-    journal: Journal,
-    used: u64,
-    /// Commits in a row that somebody else won.
-    lost: u32,
 }
 
 thread_local! {
@@ -137,50 +125,29 @@ pub(crate) fn with_journal<T>(
     action: impl FnOnce(&mut Journal, &Claims) -> T,
 ) -> Option<T> {
     with(|memory| {
-        memory.uses = memory.uses.saturating_add(1);
-        let remembered = memory.journals.get_mut(log)?;
-        remembered.used = memory.uses;
-        Some(action(&mut remembered.journal, &memory.claims))
+        let claims = &memory.claims;
+        memory.journals.with(log, |journal| action(journal, claims))
     })
+}
+
+/// Whether a log is remembered.
+pub(crate) fn is_remembered(log: &str) -> bool {
+    with(|memory| memory.journals.has(log))
 }
 
 /// Remembers a log, unless it is remembered up to a later commit.
 pub(crate) fn remember(journal: Journal) {
-    with(|memory| {
-        let log = journal.log().to_owned();
-        let known = memory.journals.get(&log);
-        if known.is_some_and(|known| known.journal.next_seq() >= journal.next_seq()) {
-            return;
-        }
-        if memory.journals.len() >= JOURNALS_MAX {
-            let oldest = memory.journals.iter().min_by_key(|(_, each)| each.used);
-            if let Some(oldest) = oldest.map(|(log, _)| log.clone()) {
-                memory.journals.remove(&oldest);
-            }
-        }
-        let (used, lost) = (memory.uses, 0);
-        let remembered = Remembered {
-            journal,
-            used,
-            lost,
-        };
-        memory.journals.insert(log, remembered);
-    });
+    with(|memory| memory.journals.remember(journal));
+}
+
+/// Lets a log be the first to be forgotten.
+pub(crate) fn set_glanced(log: &str) {
+    with(|memory| memory.journals.set_glanced(log));
 }
 
 /// How many commits of a log were lost in a row, this one counted; or none is any more.
 pub(crate) fn count_lost(log: &str, lost: bool) -> u32 {
-    with(|memory| {
-        let Some(remembered) = memory.journals.get_mut(log) else {
-            return 1;
-        };
-        remembered.lost = if lost {
-            remembered.lost.saturating_add(1)
-        } else {
-            0
-        };
-        remembered.lost
-    })
+    with(|memory| memory.journals.count_lost(log, lost))
 }
 
 fn with<T>(action: impl FnOnce(&mut Memory) -> T) -> T {

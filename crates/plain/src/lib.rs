@@ -23,6 +23,7 @@ mod journal;
 mod leaves;
 mod names;
 mod recorded;
+mod remembered;
 mod signing;
 
 pub use checkpoint::{CheckpointError, read_checkpoint, write_checkpoint};
@@ -38,4 +39,5 @@ pub use names::{
     last_record, last_record_folder, log_folder, log_of_folder, record_folder,
 };
 pub use recorded::{Record, RecordError, RowChange, read_record, write_record};
+pub use remembered::{JOURNALS_MAX, Journals};
 pub use signing::{KeyPair, Principal, Refusal, Signature};
