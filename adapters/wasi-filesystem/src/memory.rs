@@ -42,6 +42,9 @@ thread_local! {
 pub(crate) fn root() -> Result<Rc<Descriptor>, ErrorCode> {
     let first = || {
         let first = get_directories().into_iter().next();
+        if first.is_none() {
+            eprintln!("billet: no directory was given to keep anything in");
+        }
         first.map(|(descriptor, _)| Rc::new(descriptor))
     };
     ROOT.with(|root| root.get_or_init(first).clone())

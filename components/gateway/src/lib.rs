@@ -21,6 +21,7 @@ mod transfer;
 mod unframe;
 
 use std::rc::Rc;
+use std::sync::Once;
 
 use billet_s3::Code;
 use billet_s3::head::RequestHead;
@@ -58,6 +59,9 @@ impl Guest for Gateway {
 async fn serve(head: RequestHead, body: Body, ids: &Ids) -> Result<Reply> {
     let now_ms = request::now_ms();
     let settings = Settings::get();
+    if head.values("host").next().is_none() && settings.policy.hosts.is_empty() {
+        tell_unnamed();
+    }
     if head.method == "OPTIONS" {
         // A browser asks without a signature, and no bucket has rules that would let it.
         return refuse(&head, settings, now_ms);
@@ -81,6 +85,16 @@ async fn serve(head: RequestHead, body: Body, ids: &Ids) -> Result<Reply> {
         tell_damage(&call, failure, ids);
     }
     outcome
+}
+
+/// Where a host passes on no name that a client may have signed, every request is denied, and only
+/// whoever runs this can mend it. Once is enough: it stays so, or it was one old client.
+#[allow(clippy::print_stderr, reason = "the host's log")]
+fn tell_unnamed() {
+    static TOLD: Once = Once::new();
+    TOLD.call_once(|| {
+        eprintln!("a request came without a Host, and no hosts are set that it may have named");
+    });
 }
 
 /// What is lost is told to whoever runs this by the names that its users know.
