@@ -239,7 +239,7 @@ fn inspector(
             return None;
         }
     };
-    let files = Arc::new(move || billet_storage::list_files(&folder));
+    let files = Arc::new(move |under: &str| billet_storage::list_files(&folder, under));
     let inside = Inside::new(Arc::clone(effects), Some(engine.clone()), files, None);
     Some(tokio::spawn(socket.run(Arc::new(inside), stopping.clone())))
 }

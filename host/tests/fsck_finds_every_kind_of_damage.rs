@@ -16,6 +16,7 @@
 mod look;
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use billet_client::Client;
@@ -134,6 +135,7 @@ fn fsck_finds_every_kind_of_damage() {
     flipped_bytes(&mut scene, seed);
     files(&mut scene);
     lengths(&mut scene);
+    beside(&mut scene);
     rows(&mut scene);
     heads(&mut scene);
 }
@@ -243,6 +245,17 @@ fn lengths(scene: &mut Scene) {
             }
         }
     }
+}
+
+/// A folder beside the segments that is not to be read is nobody's business; root reads all.
+fn beside(scene: &mut Scene) {
+    let store = scene.store();
+    let other = store.join("lost+found");
+    std::fs::create_dir(&other).unwrap();
+    std::fs::set_permissions(&other, std::fs::Permissions::from_mode(0)).unwrap();
+    let (lines, code) = look::lines(&store, &["fsck"]);
+    std::fs::set_permissions(&other, std::fs::Permissions::from_mode(0o700)).unwrap();
+    assert_eq!((lines.len(), code), (1, 0), "{lines:?}");
 }
 
 /// A segment's number, from its file's name.

@@ -122,7 +122,8 @@ async fn open_to_write(settings: Settings) -> Result<Inside, Failure> {
             network: std::sync::OnceLock::new(),
         };
         let ship = settings.ship.clone();
-        let files = Arc::new(move || billet_storage::list_files(&settings.data_dir));
+        let files =
+            Arc::new(move |under: &str| billet_storage::list_files(&settings.data_dir, under));
         Ok::<_, Failure>(Inside::new(Arc::new(effects), None, files, ship))
     });
     let opened = opened
@@ -147,7 +148,7 @@ async fn open(settings: Settings) -> Result<Inside, Failure> {
             stopping: AtomicBool::new(false),
             network: std::sync::OnceLock::new(),
         };
-        let files = Arc::new(move || disk.list_files());
+        let files = Arc::new(move |under: &str| disk.list_files(under));
         Ok(Inside::new(Arc::new(effects), None, files, None))
     });
     let failed = |error| Failure::new(format!("{}: {error}", folder.display()));

@@ -18,8 +18,8 @@ use crate::mst::Mst;
 use crate::ship::{Network, ShipSettings};
 use crate::storage::Storage;
 
-/// Lists all files of the store's folder.
-pub(crate) type Files = Arc<dyn Fn() -> std::io::Result<Vec<String>> + Send + Sync>;
+/// Lists all files below a folder of the store's.
+pub(crate) type Files = Arc<dyn Fn(&str) -> std::io::Result<Vec<String>> + Send + Sync>;
 
 /// A store to look into.
 pub(crate) struct Inside {

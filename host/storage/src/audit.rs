@@ -2,10 +2,12 @@
 //!
 //! Must never change anything.
 
+use std::io::Error;
 use std::path::Path;
 
 use billet_segment::{FileKind, SegmentId, State};
 
+use crate::error::is_exhausted;
 use crate::{Store, StoreError};
 
 /// A segment, for people.
@@ -99,16 +101,22 @@ impl Store {
     }
 }
 
-/// All files below a folder, relative to it. For audits only: nothing else lists folders.
+/// All files below a folder, or below `under` in it, relative to the folder. For audits only:
+/// nothing else lists folders.
 ///
 /// # Errors
-/// What the system says.
-pub fn list_files(folder: &Path) -> std::io::Result<Vec<String>> {
+/// What the system says, of which folder; none where there is no `under`.
+pub fn list_files(folder: &Path, under: &str) -> std::io::Result<Vec<String>> {
     let mut out = Vec::new();
-    let mut folders = vec![folder.to_owned()];
+    let first = folder.join(under);
+    let mut folders = Vec::new();
+    if under.is_empty() || first.try_exists()? {
+        folders.push(first);
+    }
     while let Some(next) = folders.pop() {
-        for entry in std::fs::read_dir(next)? {
-            let entry = entry?;
+        let named = |error| of_folder(&next, error);
+        for entry in std::fs::read_dir(&next).map_err(named)? {
+            let entry = entry.map_err(named)?;
             if entry.file_type()?.is_dir() {
                 folders.push(entry.path());
             } else if let Ok(path) = entry.path().strip_prefix(folder) {
@@ -118,4 +126,12 @@ pub fn list_files(folder: &Path) -> std::io::Result<Vec<String>> {
     }
     out.sort();
     Ok(out)
+}
+
+/// The same error, saying of which folder; that the process is at a limit says nothing of it.
+fn of_folder(folder: &Path, error: Error) -> Error {
+    if is_exhausted(&error) {
+        return error;
+    }
+    Error::new(error.kind(), format!("{}: {error}", folder.display()))
 }

@@ -207,14 +207,14 @@ impl Store {
         self.look_at(info, &BTreeSet::new(), watch).map(drop)
     }
 
-    /// Checks the whole store. `files` lists all files below its folder (see
+    /// Checks the whole store. `files` lists all files below a folder of its folder (see
     /// [`crate::list_files`]).
     ///
     /// # Errors
     /// When the disk or the table of keys cannot be asked.
     pub fn check(
         &self,
-        files: &dyn Fn() -> io::Result<Vec<String>>,
+        files: &dyn Fn(&str) -> io::Result<Vec<String>>,
         watch: &mut dyn Watch,
     ) -> Result<(), StoreError> {
         self.check_lost(watch);
@@ -263,11 +263,13 @@ impl Store {
     /// that it told to be gone or of another length.
     fn check_files(
         &self,
-        files: &dyn Fn() -> io::Result<Vec<String>>,
+        files: &dyn Fn(&str) -> io::Result<Vec<String>>,
         watch: &mut dyn Watch,
     ) -> Result<BTreeSet<String>, StoreError> {
         let mut told = BTreeSet::new();
-        let look = || self.audit(&files().map_err(|error| StoreError::of_disk(&error))?);
+        // Whatever else is in the store's folder is nobody's business.
+        let root = self.root.to_string();
+        let look = || self.audit(&files(&root).map_err(|error| StoreError::of_disk(&error))?);
         let first = look()?;
         if first.is_empty() {
             return Ok(told);

@@ -271,16 +271,17 @@ impl CowDisk {
         })
     }
 
-    /// All files as they would be, relative to the folder. For audits only.
+    /// All files as they would be, or those below `under`, relative to the folder. For audits only.
     ///
     /// # Errors
     /// What the system says.
-    pub fn list_files(&self) -> io::Result<Vec<String>> {
-        let mut files = crate::list_files(&self.folder)?;
+    pub fn list_files(&self, under: &str) -> io::Result<Vec<String>> {
+        let mut files = crate::list_files(&self.folder, under)?;
         let entries = self.entries();
         files.retain(|path| !matches!(entries.get(path), Some(Entry::Removed)));
         for (path, entry) in entries.iter() {
-            if matches!(entry, Entry::File(_)) && !files.contains(path) {
+            let is_under = Path::new(path).starts_with(under);
+            if is_under && matches!(entry, Entry::File(_)) && !files.contains(path) {
                 files.push(path.clone());
             }
         }

@@ -63,7 +63,7 @@ fn a_limit_of_open_files_loses_nothing() {
             all &= told(store.block(&node(name).0));
         }
         let (files, mut findings) = (sim.clone(), Vec::new());
-        all &= told(store.check(&move || Ok(files.files()), &mut findings));
+        all &= told(store.check(&move |_| Ok(files.files()), &mut findings));
         findings.retain(|one| one.kind != FindingKind::Index);
         assert_eq!(findings, [], "with {limit} files");
         all &= told(put(&store, "log-00", "more"));

@@ -28,7 +28,7 @@ fn a_look_keeps_no_file_open() {
         assert_eq!(open_below(&below), 1);
     }
     assert_eq!(open_below(&below), 0);
-    assert_eq!(disk.list_files().unwrap().len(), names.len());
+    assert_eq!(disk.list_files("").unwrap().len(), names.len());
 
     // Whoever has it open sees what another changes, and so does whoever comes later.
     let (one, two) = (

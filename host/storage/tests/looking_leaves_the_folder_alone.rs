@@ -23,7 +23,7 @@ impl Random {
 }
 
 fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let files = list_files(folder).unwrap().into_iter();
+    let files = list_files(folder, "").unwrap().into_iter();
     files
         .map(|path| (path.clone(), std::fs::read(folder.join(path)).unwrap()))
         .collect()
@@ -93,7 +93,11 @@ fn a_view_is_a_disk_of_its_own() {
             }
         }
         let listed: Vec<_> = model.keys().cloned().collect();
-        assert_eq!(disk.list_files().unwrap(), listed);
+        assert_eq!(disk.list_files("").unwrap(), listed);
+        let inside = listed.iter().filter(|path| path.starts_with("in/"));
+        let inside: Vec<_> = inside.cloned().collect();
+        assert_eq!(disk.list_files("in").unwrap(), inside);
+        assert_eq!(disk.list_files("none").unwrap(), [""; 0]);
         for (path, bytes) in &model {
             let mut out = vec![0; bytes.len() + 9];
             let read = disk.open(path).unwrap().unwrap().read_at(&mut out, 0);

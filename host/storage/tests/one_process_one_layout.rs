@@ -133,7 +133,7 @@ fn a_store_on_a_real_disk_is_found_again() {
         if round % 2 == 0 {
             store.close().unwrap();
         }
-        let files = billet_storage::list_files(folder.path()).unwrap();
+        let files = billet_storage::list_files(folder.path(), "").unwrap();
         assert!(files.iter().any(|file| file.ends_with(".car")));
         assert_eq!(store.audit(&files).unwrap(), []);
     }

@@ -270,7 +270,7 @@ fn readers_are_not_disturbed() {
     assert_eq!(store.progress().totals.retired_segments, 20);
     assert_eq!(
         store
-            .audit(&billet_storage::list_files(folder.path()).unwrap())
+            .audit(&billet_storage::list_files(folder.path(), "").unwrap())
             .unwrap(),
         []
     );

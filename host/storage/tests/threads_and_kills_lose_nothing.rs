@@ -76,7 +76,7 @@ fn threads_share_groups_and_read_what_they_wrote() {
             common::read(&store, &format!("{thread} {n}"), 3000).unwrap();
         }
     }
-    let files = billet_storage::list_files(folder.path()).unwrap();
+    let files = billet_storage::list_files(folder.path(), "").unwrap();
     assert_eq!(store.audit(&files).unwrap(), []);
 }
 

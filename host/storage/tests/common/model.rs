@@ -365,7 +365,7 @@ impl Runner {
         let damage = &store.recovery().damage;
         assert_eq!(damage, &[], "nothing was damaged");
         let mut found: Vec<billet_storage::Finding> = Vec::new();
-        store.check(&|| Ok(sim.files()), &mut found).unwrap();
+        store.check(&|_| Ok(sim.files()), &mut found).unwrap();
         found.retain(|finding| finding.kind.is_damage());
         assert_eq!(found, [], "I4 and all else: nothing is wrong after a crash");
         let closed = store
