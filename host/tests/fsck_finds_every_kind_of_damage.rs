@@ -135,6 +135,7 @@ fn fsck_finds_every_kind_of_damage() {
     flipped_bytes(&mut scene, seed);
     files(&mut scene);
     lengths(&mut scene);
+    tables(&mut scene);
     beside(&mut scene);
     rows(&mut scene);
     heads(&mut scene);
@@ -243,6 +244,24 @@ fn lengths(scene: &mut Scene) {
                 };
                 assert!(is_told && code == 3, "{command} {length}: {lines:?}");
             }
+        }
+    }
+}
+
+/// What is no table of keys, or another one.
+fn tables(scene: &mut Scene) {
+    let whole = std::fs::read(scene.origin.join("catalog.redb")).unwrap();
+    let mut pages = whole.clone();
+    pages[8192..].fill(0x5a);
+    let cut = &whole[..whole.len() / 2];
+    for bytes in [&[7; 5000][..], cut, &pages] {
+        let store = scene.store();
+        std::fs::write(store.join("catalog.redb"), bytes).unwrap();
+        for command in [&["fsck"][..], &["segment", "ls"]] {
+            let output = look::run(&store, command);
+            let said = look::said(&output);
+            assert_eq!(look::code(&output), 3, "{said}");
+            assert!(said.contains("the table of keys is damaged"), "{said}");
         }
     }
 }

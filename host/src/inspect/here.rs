@@ -11,8 +11,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use billet_storage::CowDisk;
+use billet_storage::{CowDisk, KvError, OpenError, StoreError};
 use tokio::sync::mpsc;
+use tokio::task::JoinError;
 
 use super::{Failure, Input, Inside, Message, Out, Request, answer};
 use crate::buffers::Buffers;
@@ -139,7 +140,10 @@ async fn open(settings: Settings) -> Result<Inside, Failure> {
             .map_err(|error| no_store(&settings.data_dir, &error))?;
         let storage = Storage::look(&settings, &disk).map_err(|error| {
             let folder = settings.data_dir.display();
-            Failure::new(format!("the store in {folder} cannot be read: {error}"))
+            Failure {
+                text: format!("the store in {folder} cannot be read: {error}"),
+                is_damage: is_damage(&error),
+            }
         })?;
         let effects = Effects {
             storage: Arc::new(storage),
@@ -151,6 +155,20 @@ async fn open(settings: Settings) -> Result<Inside, Failure> {
         let files = Arc::new(move |under: &str| disk.list_files(under));
         Ok(Inside::new(Arc::new(effects), None, files, None))
     });
-    let failed = |error| Failure::new(format!("{}: {error}", folder.display()));
+    // All that is read without a check of its bytes is the table: a wrong one may end the thread.
+    let failed = |error: JoinError| {
+        let folder = folder.display();
+        Failure::damage(format!("{folder}: the table of keys is damaged: {error}"))
+    };
     opened.await.map_err(failed)?
+}
+
+/// Whether a store that is only looked at cannot be opened because of what is in its table. No
+/// write fails there but for want of memory, which is no `Fatal`.
+const fn is_damage(error: &OpenError) -> bool {
+    use OpenError::{Key, Kv, Row, Store};
+    matches!(
+        error,
+        Key(_) | Row(_) | Kv(KvError::Damaged(_)) | Store(StoreError::Fatal(_))
+    )
 }

@@ -17,6 +17,9 @@ pub enum KvError {
     /// No room; nothing was changed.
     #[error("no room for the table of keys")]
     Full,
+    /// What is in it cannot be.
+    #[error("the table of keys is damaged: {0}")]
+    Damaged(String),
     /// Anything else. After a failed batch nobody knows whether it was done.
     #[error("the table of keys: {0}")]
     Failed(String),

@@ -3,7 +3,7 @@
 //! Must never go on after a failed sync, nor after any other failed batch without having looked
 //! whether it was done.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::ops::Bound;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
@@ -90,6 +90,17 @@ fn failed(error: impl std::fmt::Display) -> KvError {
 fn kind(error: redb::Error) -> KvError {
     match error {
         redb::Error::Io(error) if is_full(&error) => KvError::Full,
+        redb::Error::Io(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::InvalidData | ErrorKind::UnexpectedEof
+            ) =>
+        {
+            KvError::Damaged(error.to_string())
+        }
+        error @ (redb::Error::Corrupted(_) | redb::Error::UpgradeRequired(_)) => {
+            KvError::Damaged(error.to_string())
+        }
         error => failed(error),
     }
 }

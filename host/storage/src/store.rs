@@ -305,7 +305,7 @@ impl Store {
     pub(crate) fn batch_error(&self, error: KvError) -> StoreError {
         match error {
             KvError::Full => StoreError::Full,
-            KvError::Failed(reason) => self.die(reason),
+            KvError::Damaged(reason) | KvError::Failed(reason) => self.die(reason),
         }
     }
 }
