@@ -217,6 +217,8 @@ fn files(scene: &mut Scene) {
         let (findings, code) = check(&store);
         assert_eq!(code, 0, "it is made anew when it is needed: {findings:?}");
         assert!(has(&findings, "finding", "index"), "{findings:?}");
+        let text = findings[0]["what"].as_str().unwrap();
+        assert!(text.ends_with("made anew when it is needed"), "{text}");
     }
 }
 

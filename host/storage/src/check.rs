@@ -400,14 +400,23 @@ impl Store {
             let found = self.read_file(&path);
             match found.map_err(|error| StoreError::of_file(&path, &error))? {
                 Some(found) if found == *right => {}
-                Some(_) => told(FindingKind::Index, &path, "wrong; made anew".to_owned()),
-                None => told(FindingKind::Index, &path, "missing; made anew".to_owned()),
+                Some(_) => told(
+                    FindingKind::Index,
+                    &path,
+                    "wrong; made anew when it is needed".to_owned(),
+                ),
+                None => told(
+                    FindingKind::Index,
+                    &path,
+                    "missing; made anew when it is needed".to_owned(),
+                ),
             }
         }
         if lock(&self.rebuilt).contains(&info.id.number) {
             let path = info.id.path(&self.root, FileKind::Idx);
-            let what = "was missing or wrong; made anew by this look".to_owned();
-            told(FindingKind::Index, &path, what);
+            let what =
+                "this or the .sum beside it was missing or wrong; made anew when it is needed";
+            told(FindingKind::Index, &path, what.to_owned());
         }
         Ok(())
     }
