@@ -80,7 +80,8 @@ pub(crate) async fn commit(log: &str, draft: Draft) -> Result<(Cid, u64), StoreE
     }
     let ended = [&record.adopt[..], &record.hold, &record.discard].concat();
     // Another call of this instance may have read it already.
-    memory::with_journal(log, |journal, _| follow(journal, vec![(cid, record)])).transpose()?;
+    let record = vec![(cid, record)];
+    memory::with_journal(log, |journal, _| follow(journal, &folder, record)).transpose()?;
     memory::forget_claims(&ended);
     memory::count_lost(log, false);
     checkpoint(log, &folder).await;
@@ -172,12 +173,12 @@ async fn advance(log: &str, folder: &str) -> Result<bool, StoreError> {
         synced.map_err(|code| told("syncing records", &code))?;
     }
     if found.len() == RECORDS_AT_ONCE {
-        memory::with_journal(log, |journal, _| follow(journal, found)).transpose()?;
+        memory::with_journal(log, |journal, _| follow(journal, folder, found)).transpose()?;
         return Ok(true);
     }
     let next = first.saturating_add(found.len() as u64);
     let is_lost = memory::with_journal(log, |journal, _| {
-        follow(journal, found).map(|()| journal.is_listed(next))
+        follow(journal, folder, found).map(|()| journal.is_listed(next))
     });
     if is_lost.transpose()? == Some(true) {
         return Err(damaged(&path_of(folder, next), &"a lost record", &[]));
@@ -186,9 +187,17 @@ async fn advance(log: &str, folder: &str) -> Result<bool, StoreError> {
 }
 
 /// Takes records in order, passing over those that were taken already.
-fn follow(journal: &mut Journal, records: Vec<(Cid, Record)>) -> Result<(), StoreError> {
+fn follow(
+    journal: &mut Journal,
+    folder: &str,
+    records: Vec<(Cid, Record)>,
+) -> Result<(), StoreError> {
     for (cid, record) in records {
-        if record.seq == journal.next_seq() && journal.follow(cid, record).is_err() {
+        let seq = record.seq;
+        if seq == journal.next_seq()
+            && let Err(error) = journal.follow(cid, record)
+        {
+            eprintln!("billet: {}: {error}", path_of(folder, seq));
             return Err(StoreError::Corrupt(write_cid(&cid)));
         }
     }
@@ -243,7 +252,13 @@ async fn restore(log: &str, folder: &str) -> Result<Journal, StoreError> {
     // A checkpoint is written after its record was durable: without it, records were lost.
     match read(folder, newest.seq).await? {
         Some((cid, _)) if cid == newest.commit => Ok(journal),
-        _ => Err(StoreError::Corrupt(write_cid(&newest.commit))),
+        _ => {
+            eprintln!(
+                "billet: {}: not the record of {path}",
+                path_of(folder, newest.seq)
+            );
+            Err(StoreError::Corrupt(write_cid(&newest.commit)))
+        }
     }
 }
 
@@ -275,10 +290,11 @@ async fn read(folder: &str, seq: u64) -> Result<Option<(Cid, Record)>, StoreErro
         Ok(Some(file)) => file,
         Ok(None) => return Ok(None),
         Err(ErrorCode::FileTooLarge) => return Err(damaged(&path, &"too long for a record", &[])),
-        Err(code) => return Err(told("reading a record", &code)),
+        Err(code) => return Err(told(&path, &code)),
     };
     match read_record(&file) {
-        Ok(read) => Ok(Some(read)),
+        Ok((cid, record)) if record.seq == seq => Ok(Some((cid, record))),
+        Ok(_) => Err(damaged(&path, &"another record", &file)),
         Err(error) => Err(damaged(&path, &error, &file)),
     }
 }

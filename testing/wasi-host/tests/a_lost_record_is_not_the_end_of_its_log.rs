@@ -69,6 +69,17 @@ fn a_gap_is_told_and_left_as_it_is() {
 }
 
 #[test]
+fn a_record_in_place_of_another_is_no_end_either() {
+    let folder = filled();
+    let record = folder.path().join("logs/two/0/5");
+    let content = fs::read(&record).unwrap();
+    fs::copy(folder.path().join("logs/two/0/4"), &record).unwrap();
+    check_damaged(folder.path());
+    fs::write(&record, content).unwrap();
+    check_whole(folder.path());
+}
+
+#[test]
 fn a_lost_beginning_is_no_empty_log() {
     let folder = filled();
     let log = folder.path().join("logs/two");
