@@ -19,10 +19,10 @@ impl Store {
         Ok(())
     }
 
-    /// Lets a damaged log (or, by the empty name, unknown ones) be written again: somebody looked
-    /// and takes the loss, after every start: rows say in which segments. Whether there was anything
-    /// to forgive. What is lost stays `Corrupt` until the next start, and what lay in a segment that
-    /// is gone for ever.
+    /// Lets a damaged log (or, by the empty name, unknown ones) be written again, after every
+    /// start: somebody looked and takes the loss. Rows say in which segments. Whether there was
+    /// anything to forgive. What is lost stays `Corrupt` until the next start, and what lay in a
+    /// segment that is gone for ever.
     ///
     /// # Errors
     /// `Full`, `Fatal`.
