@@ -273,7 +273,7 @@ fn beside(scene: &mut Scene) {
     let store = scene.store();
     let other = store.join("lost+found");
     std::fs::create_dir(&other).unwrap();
-    std::fs::set_permissions(&other, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&other, std::fs::Permissions::from_mode(0o0)).unwrap();
     let (lines, code) = look::lines(&store, &["fsck"]);
     std::fs::set_permissions(&other, std::fs::Permissions::from_mode(0o700)).unwrap();
     assert_eq!((lines.len(), code), (1, 0), "{lines:?}");

@@ -2,8 +2,8 @@
 //!
 //! Must never pack half of a walk: a walk that fails takes what was packed with it.
 
-use billet_block::{Block, CID_BYTES, Cid, Codec, Digest, encode};
-use billet_forge::{Index, Shard as Slices, Slice};
+use billet_block::{Block, Cid, Codec, Digest, encode};
+use billet_forge::{Index, Shard as Slices, Slice, cids_of_plane};
 use serde::{Deserialize, Serialize};
 use wit_bindgen::{StreamReader, StreamResult, StreamWriter, spawn_local};
 
@@ -154,7 +154,7 @@ async fn pass_on(
         held.extend_from_slice(&filled);
         buffer = filled;
         buffer.clear();
-        let (used, cids) = split(&held, wanted);
+        let (used, cids) = cids_of_plane(&held, wanted);
         held.drain(..used);
         if !cids.is_empty() && !out.write_all(cids).await.is_empty() {
             return Ok(false);
@@ -166,23 +166,6 @@ async fn pass_on(
             };
         }
     }
-}
-
-/// The CIDs of a plane among whole entries, and how many bytes those take.
-fn split(entries: &[u8], wanted: u8) -> (usize, Vec<u8>) {
-    let (mut used, mut cids) = (0, Vec::new());
-    let mut rest = entries;
-    while let Some((cid, behind)) = rest.split_first_chunk::<CID_BYTES>()
-        && let Some((&[plane, low, high], behind)) = behind.split_first_chunk::<3>()
-        && let Some((_, behind)) = behind.split_at_checked(u16::from_le_bytes([low, high]).into())
-    {
-        if plane == wanted {
-            cids.extend_from_slice(cid);
-        }
-        used += rest.len() - behind.len();
-        rest = behind;
-    }
-    (used, cids)
 }
 
 /// The publish block of each log that differs; their names go into the window.
@@ -249,37 +232,4 @@ pub(crate) async fn index_of(shard: &Shard) -> Result<Vec<u8>> {
         shards: [(name, slices)].into(),
     };
     index.encode().map_err(invalid)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn entries_are_split_wherever_they_are_cut_off() {
-        let mut entries = Vec::new();
-        let mut expected = Vec::new();
-        for number in 0..20_u8 {
-            let cid = [number; CID_BYTES];
-            let key = vec![b'k'; usize::from(number) * 30];
-            entries.extend(cid);
-            entries.push(number % 2);
-            entries.extend((key.len() as u16).to_le_bytes());
-            entries.extend(key);
-            if number % 2 == 1 {
-                expected.extend(cid);
-            }
-        }
-        for piece in [1, 7, 100, 10_000] {
-            let (mut held, mut found) = (Vec::new(), Vec::new());
-            for bytes in entries.chunks(piece) {
-                held.extend_from_slice(bytes);
-                let (used, cids) = split(&held, 1);
-                held.drain(..used);
-                found.extend(cids);
-            }
-            assert!(held.is_empty());
-            assert_eq!(found, expected, "{piece}");
-        }
-    }
 }

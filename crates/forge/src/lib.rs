@@ -8,6 +8,7 @@ mod add;
 mod backoff;
 mod blob;
 mod claim;
+mod closure;
 mod commitment;
 mod exchange;
 mod failure;
@@ -23,6 +24,7 @@ mod upload;
 mod values;
 
 pub use blob::{BLOB_BYTES_MAX, Blob};
+pub use closure::cids_of_plane;
 pub use commitment::Commitment;
 pub use exchange::{Answer, Body, CONTENT_TYPE, Headers, Method, Place, Request};
 pub use failure::{Failure, Remedy};
