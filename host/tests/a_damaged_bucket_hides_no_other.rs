@@ -14,26 +14,10 @@
 #[path = "support/look.rs"]
 mod look;
 
-use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use billet_client::daemon::Daemon;
-use look::{code, lines, run, said, whole};
-
-/// Turns a bit of a block, which lies in the one catalog segment.
-fn damage(store: &Path, cid: &serde_json::Value) {
-    let segments = whole(store, &["segment", "ls"]);
-    let catalog = segments.iter().find(|line| line["plane"] == "catalog");
-    let number = catalog.unwrap()["segment"].to_string();
-    let blocks = whole(store, &["segment", "show", &number]);
-    let block = blocks.iter().find(|line| line["cid"] == *cid).unwrap();
-    let file = store.join(catalog.unwrap()["path"].as_str().unwrap());
-    let file = std::fs::File::options().read(true).write(true).open(file);
-    let (file, at) = (file.unwrap(), block["offset"].as_u64().unwrap() + 60);
-    let mut byte = [0];
-    file.read_exact_at(&mut byte, at).unwrap();
-    file.write_all_at(&[byte[0] ^ 1], at).unwrap();
-}
+use look::{code, damage, lines, run, said, whole};
 
 fn check_list(store: &Path) {
     let (listed, status) = lines(store, &["bucket", "ls"]);
@@ -65,7 +49,7 @@ fn a_damaged_bucket_hides_no_other() {
     let one = whole(&store, &["bucket", "root", "one"]).remove(0);
     let root = one["root"].as_str().unwrap();
     daemon.terminate().unwrap();
-    damage(&store, &one["state"]);
+    damage(&store, "cid", &one["state"]);
 
     check_list(&store);
     let daemon = Daemon::start(program, &store, &[]).unwrap();

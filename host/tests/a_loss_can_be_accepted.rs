@@ -13,31 +13,14 @@
 #[path = "support/look.rs"]
 mod look;
 
-use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use billet_client::Client;
 use billet_client::daemon::Daemon;
-use look::{code, run, said, whole};
+use look::{code, damage, run, said, whole};
 
 fn put(client: &mut Client, path: &str) -> u16 {
     client.put(path, b"").unwrap().status
-}
-
-/// Turns a bit of the record of a commit, which lies in the one catalog segment.
-fn damage(store: &Path, seq: u64) {
-    let segments = whole(store, &["segment", "ls"]);
-    let catalog = segments.iter().find(|line| line["plane"] == "catalog");
-    let number = catalog.unwrap()["segment"].to_string();
-    let blocks = whole(store, &["segment", "show", &number]);
-    let commit = serde_json::json!({"bucket": "lost", "seq": seq});
-    let record = blocks.iter().find(|line| line["commit"] == commit).unwrap();
-    let file = store.join(catalog.unwrap()["path"].as_str().unwrap());
-    let file = std::fs::File::options().read(true).write(true).open(file);
-    let (file, at) = (file.unwrap(), record["offset"].as_u64().unwrap() + 60);
-    let mut byte = [0];
-    file.read_exact_at(&mut byte, at).unwrap();
-    file.write_all_at(&[byte[0] ^ 1], at).unwrap();
 }
 
 fn start(store: &Path) -> (Daemon, Client) {
@@ -66,7 +49,8 @@ fn a_lost_record_can_be_accepted() {
     );
 
     daemon.kill().unwrap();
-    damage(&store, 3);
+    let commit = serde_json::json!({"bucket": "lost", "seq": 3});
+    damage(&store, "commit", &commit);
     let (mut daemon, mut client) = start(&store);
     for path in ["/lost/5", "/new"] {
         assert_eq!(put(&mut client, path), 503, "{path}");

@@ -3,6 +3,7 @@
 //! Must never hand the test's own `BILLET_*` variables to the program.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -95,4 +96,19 @@ pub fn leave_an_upload_open(client: &mut Client, path: &str) {
         ..Request::default()
     });
     assert_eq!(part.unwrap().status, 200);
+}
+
+/// Turns a bit of a block whose field is as told, as `segment show` shows the one catalog segment.
+pub fn damage(folder: &Path, field: &str, value: &Value) {
+    let segments = whole(folder, &["segment", "ls"]);
+    let catalog = segments.iter().find(|line| line["plane"] == "catalog");
+    let number = catalog.unwrap()["segment"].to_string();
+    let blocks = whole(folder, &["segment", "show", &number]);
+    let block = blocks.iter().find(|line| line[field] == *value).unwrap();
+    let file = folder.join(catalog.unwrap()["path"].as_str().unwrap());
+    let file = std::fs::File::options().read(true).write(true).open(file);
+    let (file, at) = (file.unwrap(), block["offset"].as_u64().unwrap() + 60);
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, at).unwrap();
+    file.write_all_at(&[byte[0] ^ 1], at).unwrap();
 }
